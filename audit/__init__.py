@@ -1,0 +1,1 @@
+"""Verifies logs with public keys alone; imports nothing of kiosk or server."""

@@ -1,0 +1,1 @@
+"""The attendance kiosk: camera to lamp, journal to server."""

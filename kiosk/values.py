@@ -1,0 +1,113 @@
+"""The immutable values that pass between the kiosk's parts: Frame → Face → LivenessVerdict → Match → Decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Prompt = Literal["turn_left", "turn_right", "look_up", "blink", "come_closer"]
+"""What the person is asked to do. Left and right are the person's own: at `turn_left` the nose moves
+towards the right edge of an unmirrored picture. `come_closer`: the face grows by a quarter or more."""
+
+Lamp = Literal["idle", "prompt", "wait", "granted", "refused", "fault"]
+"""What the lamps show: dark, white, amber blinking, green, red, amber steady."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture. `image`: height x width x 3, uint8, BGR. `time_s`: the camera's clock, seconds, increasing."""
+
+    image: NDArray[np.uint8]
+    time_s: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEvent:
+    """What the loop did, told to the camera so that a simulated or external one can answer it.
+
+    `event` "prompt": `value` is a Prompt, or "" when the prompt ends. `event` "lamp": `value` is a Lamp.
+    """
+
+    time_s: float
+    event: Literal["prompt", "lamp"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One measured ground for a verdict: `value` against `threshold`, both in `unit`."""
+
+    name: str
+    value: float | None = None
+    threshold: float | None = None
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return self.name
+        limit = "" if self.threshold is None else f", limit {self.threshold:g}{self.unit}"
+        return f"{self.name} ({self.value:.3g}{self.unit}{limit})"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A tracked face in one frame.
+
+    `box`: x, y, width, height in pixels, whole face from brow to chin. `landmarks`: 468 or 478 x 3 float32,
+    MediaPipe's mesh, x and y in pixels, z in the same scale, smaller is nearer. Angles in degrees: yaw
+    positive to the person's own left, pitch positive up, roll positive clockwise in the picture.
+    `eyes_open`: eye aspect ratio of the more closed eye (about .3 open, below .15 closed).
+    `inter_eye_px`: distance of the eye centres. `quality`: reasons against this face as a shot; empty is good.
+    """
+
+    track: int
+    box: tuple[int, int, int, int]
+    landmarks: NDArray[np.float32]
+    yaw: float
+    pitch: float
+    roll: float
+    eyes_open: float
+    inter_eye_px: float
+    quality: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessVerdict:
+    """`live` only when everything asked was measured and passed; ISO/IEC 30107-3 terms otherwise."""
+
+    state: Literal["live", "attack", "undetermined", "not_checked"]
+    reasons: tuple[Reason, ...] = ()
+    species: str = ""
+    prompts: tuple[Prompt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Answer of the 1:N search over the fused shots of one track.
+
+    `distance`: Euclidean, of the nearest person; `margin`: how much farther the second person is
+    (None where the gallery holds one person).
+    """
+
+    outcome: Literal["known", "unknown", "unsure"]
+    person: str | None
+    distance: float | None
+    margin: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the kiosk decided about one track, before it is written down. Times are the camera's, seconds."""
+
+    time_s: float
+    presented_s: float
+    track: int
+    decision: Literal["granted", "refused", "unknown", "undetermined"]
+    match: Match | None
+    liveness: LivenessVerdict
+    reasons: tuple[Reason, ...] = ()
+    compute_ms: dict[str, float] = field(default_factory=dict)

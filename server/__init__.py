@@ -1,0 +1,1 @@
+"""The central server: verifies batches, computes attendance and allowance, answers to auditors."""

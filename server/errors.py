@@ -1,0 +1,29 @@
+"""Every error the server raises on purpose. Each message names the thing and the way out."""
+
+
+class ServerError(Exception):
+    """Base of all errors of the server. The command line prints the message alone, never a traceback."""
+
+
+class ConfigError(ServerError, ValueError):
+    """A configuration file that cannot be used: names file, line and key."""
+
+
+class ImportFailed(ServerError, ValueError):
+    """Rows of an imported file that cannot be used: names file, row and column."""
+
+
+class RegulationError(ServerError, ValueError):
+    """A regulation that cannot be used: names file, line and key."""
+
+
+class NotFound(ServerError, LookupError):
+    """Something was named that does not exist."""
+
+
+class Refused(ServerError, PermissionError):
+    """Not allowed: a used token, the same person approving twice, a signature that does not verify."""
+
+
+class Conflict(ServerError, ValueError):
+    """What was asked contradicts what is already recorded."""

@@ -1,0 +1,1 @@
+"""An office without hardware: heads, attack instruments, a fleet, a month."""
