@@ -1,0 +1,104 @@
+"""Galleries: the templates a device may match against, sealed for that device alone (`docs/formats.md`)."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from protocol import canonical
+from protocol.errors import ProtocolError
+
+_MAGIC = b"hadir-gallery/1\n"
+_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+_HEADER = {
+    "version": int,
+    "embedder": str,
+    "dimension": int,
+    "threshold_e4": int,
+    "margin_e4": int,
+    "people": list,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`person`: pseudonym; `name`: first name for the screen; `count`: rows of the matrix, in order."""
+
+    person: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """`matrix`: rows x `dimension` float32, little-endian. Distances in units of 10⁻⁴ (`_e4`)."""
+
+    version: int
+    embedder: str
+    dimension: int
+    threshold_e4: int
+    margin_e4: int
+    people: tuple[Person, ...]
+    matrix: bytes
+
+    def encode(self) -> bytes:
+        """The plain bytes; only ever in memory."""
+        header = {
+            "version": self.version,
+            "embedder": self.embedder,
+            "dimension": self.dimension,
+            "threshold_e4": self.threshold_e4,
+            "margin_e4": self.margin_e4,
+            "people": [{"person": p.person, "name": p.name, "count": p.count} for p in self.people],
+        }
+        return _MAGIC + canonical.encode(header) + b"\n" + self.matrix
+
+
+def decode(data: bytes) -> Gallery:
+    """The gallery of plain bytes; ProtocolError when it is not whole."""
+    if not data.startswith(_MAGIC):
+        raise ProtocolError("gallery: does not start with hadir-gallery/1")
+    line, _, matrix = data[len(_MAGIC) :].partition(b"\n")
+    header = canonical.decode_object(line)
+    if header.keys() != _HEADER.keys() or any(type(header[n]) is not k for n, k in _HEADER.items()):
+        raise ProtocolError("gallery: the header is not that of hadir-gallery/1")
+    try:
+        people = tuple(Person(**person) for person in header.pop("people"))
+    except TypeError as error:
+        raise ProtocolError(f"gallery: {error}") from error
+    if any(type(p.count) is not int or p.count < 1 for p in people):
+        raise ProtocolError("gallery: a person without templates")
+    if header["dimension"] < 1 or len(matrix) != 4 * header["dimension"] * sum(p.count for p in people):
+        raise ProtocolError(f"gallery: a matrix of {len(matrix)} bytes does not fit the people")
+    return Gallery(people=people, matrix=matrix, **header)
+
+
+def seal(gallery: Gallery, device: str, sealing_key: bytes) -> bytes:
+    """The gallery for one device; `sealing_key`: its public X25519 key, 32 bytes."""
+    public = X25519PublicKey.from_public_bytes(sealing_key)
+    return _SUITE.encrypt(gallery.encode(), public, info=_info(device, gallery.version))
+
+
+def unseal(sealed: bytes, device: str, version: int, private: X25519PrivateKey) -> Gallery:
+    """The gallery sealed for this device and version; ProtocolError when it is for another, or altered."""
+    try:
+        plain = _SUITE.decrypt(sealed, private, info=_info(device, version))
+    except (InvalidTag, ValueError) as error:
+        raise ProtocolError(
+            f"gallery {version}: not sealed for {device} with this key and version, or altered"
+        ) from error
+    return decode(plain)
+
+
+def pseudonym(person_key: bytes, employee_id: str) -> str:
+    """How galleries and entries name an employee: 32 hex digits, nobody's once the key is destroyed."""
+    return hmac.new(person_key, employee_id.encode(), sha256).digest()[:16].hex()
+
+
+def _info(device: str, version: int) -> bytes:
+    return f"hadir-gallery/1 {device} {version}".encode()
