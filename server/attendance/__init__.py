@@ -1,0 +1,1 @@
+"""Attendance: calendars, shifts, and marks turned into day records."""
