@@ -1,0 +1,127 @@
+"""The search names who is near, says when it is not sure, and refuses what cannot be compared."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.errors import GalleryError
+from kiosk.matcher import (
+    DEFAULT_THRESHOLD,
+    UNSURE_BAND,
+    Templates,
+    calibrated,
+    person_distances,
+    search,
+)
+
+
+def gallery(people: int, each: int = 3, seed: int = 0, spread: float = 0.02, scale: float = 0.06) -> Templates:
+    """People as random points about .7 to 1 apart, each with templates close around."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(0.0, scale, (people, 128))
+    matrix = np.repeat(centres, each, axis=0) + rng.normal(0.0, spread / 11.3, (people * each, 128))
+    owners = np.repeat(np.arange(people), each)
+    names = tuple(f"p{i}" for i in range(people))
+    return Templates(matrix.astype(np.float32), owners.astype(np.int32), names, "test")
+
+
+def away(point: np.ndarray, distance: float) -> np.ndarray:
+    direction = np.random.default_rng(9).normal(size=point.shape)
+    return (point + distance * direction / np.linalg.norm(direction)).astype(np.float32)
+
+
+def test_an_enrolled_person_is_known_by_name() -> None:
+    templates = gallery(20)
+    match = search(templates, away(templates.matrix[3 * 7], 0.3))
+    assert (match.outcome, match.person) == ("known", "p7")
+    assert match.distance == pytest.approx(0.3, abs=0.03)
+    assert match.margin is not None
+    assert match.margin > 0.1
+
+
+@pytest.mark.parametrize(
+    ("distance", "outcome"),
+    [
+        (DEFAULT_THRESHOLD - 0.03, "known"),
+        (DEFAULT_THRESHOLD + UNSURE_BAND / 2, "unsure"),
+        (DEFAULT_THRESHOLD + UNSURE_BAND + 0.03, "unknown"),
+    ],
+)
+def test_the_threshold_parts_known_unsure_and_unknown(distance: float, outcome: str) -> None:
+    one = gallery(1, spread=0.0)
+    assert search(one, away(one.matrix[0], distance)).outcome == outcome
+
+
+def test_two_people_equally_near_are_unsure() -> None:
+    centre = np.zeros(128, np.float32)
+    matrix = np.stack([away(centre, 0.3), away(centre, 0.31)])
+    twins = Templates(matrix, np.array([0, 1], np.int32), ("anna", "anni"), "test")
+    match = search(twins, centre)
+    assert match.outcome == "unsure"
+    assert match.margin == pytest.approx(0.01, abs=1e-3)
+
+
+def test_an_empty_gallery_knows_nobody() -> None:
+    empty = Templates(np.zeros((0, 128), np.float32), np.zeros(0, np.int32), (), "test")
+    assert search(empty, np.zeros(128, np.float32)).outcome == "unknown"
+
+
+def test_one_lucky_template_does_not_name_a_person() -> None:
+    far, near = np.full(128, 0.09, np.float32), np.zeros(128, np.float32)
+    two = Templates(np.stack([near, far]), np.zeros(2, np.int32), ("p",), "test")
+    assert search(two, near).outcome != "known"
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_distances_are_those_of_the_plain_definition(people: int, each: int, shots: int, seed: int) -> None:
+    templates = gallery(people, each, seed)
+    probes = np.random.default_rng(seed + 1).normal(0.0, 0.06, (shots, 128)).astype(np.float32)
+    plain = np.array(
+        [
+            [
+                np.sort(np.linalg.norm(templates.matrix[templates.owners == p] - s, axis=1))[:2].mean()
+                for p in range(people)
+            ]
+            for s in probes
+        ]
+    )
+    np.testing.assert_allclose(person_distances(templates, probes), plain, atol=2e-4)
+
+
+@given(st.permutations(range(24)))
+@settings(max_examples=20, deadline=None)
+def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
+    sorted_rows = gallery(8, 3)
+    shuffled = Templates(sorted_rows.matrix[order], sorted_rows.owners[order], sorted_rows.people, "test")
+    probe = away(sorted_rows.matrix[5], 0.2)
+    expected, found = search(sorted_rows, probe), search(shuffled, probe)
+    assert expected.person == found.person
+    assert expected.distance == pytest.approx(found.distance, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "owners", "words"),
+    [
+        (np.full((2, 128), np.nan, np.float32), [0, 0], "not finite"),
+        (np.zeros((2, 128), np.float64), [0, 0], "float32"),
+        (np.zeros(128, np.float32), [0], "expected"),
+        (np.zeros((2, 128), np.float32), [0, 5], "nobody"),
+        (np.zeros((2, 128), np.float32), [0], "owners"),
+    ],
+)
+def test_a_broken_gallery_is_refused_with_its_reason(matrix: np.ndarray, owners: list[int], words: str) -> None:
+    with pytest.raises(GalleryError, match=words):
+        Templates(matrix, np.array(owners, np.int32), ("p",), "test")
+
+
+def test_shots_of_another_width_are_refused() -> None:
+    with pytest.raises(GalleryError, match="512"):
+        search(gallery(3), np.zeros(512, np.float32))
+
+
+def test_a_larger_gallery_gets_a_stricter_threshold_and_a_tiny_one_the_default() -> None:
+    small, large = calibrated(gallery(30, scale=0.05))[0], calibrated(gallery(600, scale=0.05))[0]
+    assert large < small <= DEFAULT_THRESHOLD
+    assert calibrated(gallery(5))[0] == DEFAULT_THRESHOLD
