@@ -122,6 +122,6 @@ def test_shots_of_another_width_are_refused() -> None:
 
 
 def test_a_larger_gallery_gets_a_stricter_threshold_and_a_tiny_one_the_default() -> None:
-    small, large = calibrated(gallery(30, scale=0.05))[0], calibrated(gallery(600, scale=0.05))[0]
+    small, large = calibrated(gallery(30, scale=0.033))[0], calibrated(gallery(600, scale=0.033))[0]
     assert large < small <= DEFAULT_THRESHOLD
     assert calibrated(gallery(5))[0] == DEFAULT_THRESHOLD
