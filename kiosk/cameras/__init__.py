@@ -1,0 +1,1 @@
+"""One module for each source of frames; `kiosk.camera.SOURCES` names them."""

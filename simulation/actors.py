@@ -1,0 +1,158 @@
+"""Those who come before the camera: living people, and people who hold up a print or a screen.
+
+An actor is told of prompts and lamps as a person sees them, answers after a human delay, and draws itself.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+
+from kiosk.values import CameraEvent
+from simulation.body import Body
+from simulation.head import Head, Pose, draw
+from simulation.instruments import Instrument
+from simulation.motion import Channel, Sway
+from simulation.portrait import Picture
+
+_STANDS_M = 0.68  # how far from the camera people stop
+_ENTERS_S, _LEAVES_S = 1.1, 0.9
+_SEES_RESULT_S = 1.2  # from the lamp's answer to turning away
+
+
+class Actor(Protocol):
+    """One act of a scene. Times are the scene's, seconds."""
+
+    def tell(self, event: CameraEvent) -> None:
+        """See a prompt or a lamp."""
+
+    def gone(self, time_s: float) -> bool:
+        """True once the actor has left the picture."""
+
+    def draw(self, image: Picture, time_s: float, focal: float) -> None:
+        """Draw oneself into `image`, in place; `focal` in pixels."""
+
+
+class _Visitor:
+    """Walks in from one side at `start_s`, stands, answers, leaves at the other side by `end_s` at the latest."""
+
+    def __init__(self, start_s: float, end_s: float, random: Generator, answers: bool) -> None:
+        self._random = random
+        self._answers = answers
+        self._end = end_s
+        self._leaving: float | None = None
+        self._side = float(random.choice([-1.0, 1.0]))
+        self.x = Channel(-0.95 * self._side)
+        self.z = Channel(1.1)
+        self.yaw, self.pitch, self.lids = Channel(25 * self._side), Channel(), Channel()
+        self.x.move(start_s, _ENTERS_S, float(random.uniform(-0.04, 0.04)))
+        self._home = _STANDS_M * float(random.uniform(0.94, 1.08))
+        self.z.move(start_s, _ENTERS_S, self._home)
+        self.yaw.move(start_s + 0.6 * _ENTERS_S, 0.5, 0.0)
+        self._y = float(random.uniform(0.0, 0.06))
+        self._sways = [Sway(random, size) for size in (0.006, 0.005, 0.008, 1.6, 1.2, 1.0)]
+
+    def tell(self, event: CameraEvent) -> None:
+        if event.event == "prompt" and self._answers:
+            reaction = float(self._random.uniform(0.35, 0.9)) if event.value else 0.3
+            self._answer(event.time_s + reaction, event.value)
+        elif event.event == "lamp" and event.value in ("granted", "refused"):
+            self._leave(event.time_s + _SEES_RESULT_S)
+
+    def gone(self, time_s: float) -> bool:
+        if self._leaving is None and time_s >= self._end - _LEAVES_S:
+            self._leave(time_s)
+        return self._leaving is not None and time_s >= self._leaving + _LEAVES_S
+
+    def _leave(self, at: float) -> None:
+        if self._leaving is not None:
+            return
+        self._leaving = min(at, max(self._end - _LEAVES_S, 0.0))
+        self.yaw.move(self._leaving, 0.4, -35 * self._side)
+        self.pitch.move(self._leaving, 0.4, 0.0)
+        self.x.move(self._leaving, _LEAVES_S, 1.0 * self._side)
+        self.z.move(self._leaving, _LEAVES_S, 1.1)
+
+    def _answer(self, at: float, prompt: str) -> None:
+        if self._leaving is not None:
+            return
+        pace = float(self._random.uniform(0.4, 0.8))
+        turn, nod = float(self._random.uniform(23, 30)), float(self._random.uniform(16, 21))
+        self.yaw.move(at, pace, {"turn_left": turn, "turn_right": -turn}.get(prompt, 0.0))
+        self.pitch.move(at, pace, nod if prompt == "look_up" else 0.0)
+        self.z.move(at, pace + 0.2, self._home / 1.45 if prompt == "come_closer" else self._home)
+
+    def _pose(self, time_s: float) -> Pose:
+        dx, dy, dz, yaw, pitch, roll = (sway.at(time_s) for sway in self._sways)
+        return Pose(
+            self.x.at(time_s) + dx,
+            self._y + dy,
+            self.z.at(time_s) + dz,
+            self.yaw.at(time_s) + yaw,
+            self.pitch.at(time_s) + pitch,
+            roll,
+            self.lids.at(time_s),
+        )
+
+
+class Living(_Visitor):
+    """A living person: the head turns on a body that stays, the eyes blink, unasked too."""
+
+    def __init__(
+        self, head: Head, body: Body, start_s: float, end_s: float, random: Generator, answers: bool = True
+    ) -> None:
+        super().__init__(start_s, end_s, random, answers)
+        self._head, self._body = head, body
+        self._next_blink = start_s + float(random.uniform(1.5, 4.0))
+
+    def _answer(self, at: float, prompt: str) -> None:
+        super()._answer(at, prompt)
+        if prompt == "blink":
+            self._blink(at, float(self._random.uniform(0.15, 0.25)))
+            self._next_blink = at + float(self._random.uniform(2.5, 5.0))
+
+    def draw(self, image: Picture, time_s: float, focal: float) -> None:
+        if time_s >= self._next_blink:
+            self._blink(time_s, float(self._random.uniform(0.05, 0.1)))
+            self._next_blink = time_s + float(self._random.uniform(2.5, 6.0))
+        pose = self._pose(time_s)
+        self._body.draw(image, pose.x, pose.y, pose.z, focal)
+        draw(self._head, pose, image, focal)
+
+    def _blink(self, at: float, closed_s: float) -> None:
+        """Down in 80 ms, up in 120 ms (Kwon et al. 2013 measured 572 ms in all, 50 to 100 ms of it closing)."""
+        self.lids.move(at, 0.08, 1.0)
+        self.lids.then(at + 0.08 + closed_s, 0.12, 0.0)
+
+
+class Presenter(_Visitor):
+    """Somebody who holds a flat instrument before the face and moves it as asked, as well as a flat thing can."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        body: Body,
+        start_s: float,
+        end_s: float,
+        random: Generator,
+        answers: bool = True,
+    ) -> None:
+        super().__init__(start_s, end_s, random, answers)
+        self._instrument, self._body = instrument, body
+        self._start = start_s
+        self._home *= instrument.nearer
+        self.z.then(start_s + _ENTERS_S, 0.4, self._home)
+        # Hands are less steady than heads.
+        self._sways = [Sway(random, size) for size in (0.012, 0.01, 0.012, 4.0, 3.5, 2.5)]
+
+    def draw(self, image: Picture, time_s: float, focal: float) -> None:
+        pose = self._pose(time_s)
+        self._body.draw(image, pose.x, pose.y, max(pose.z + 0.1, _STANDS_M), focal)
+        self._instrument.draw(image, pose, time_s - self._start, focal)
+
+
+def random_for(seed: int, *parts: int) -> Generator:
+    """A random stream of its own for one act of one scene."""
+    return np.random.default_rng([seed, *parts])

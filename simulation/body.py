@@ -1,0 +1,78 @@
+"""The person below the head: shoulders and neck, cut from the portrait, on a plane behind the face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.head import outline
+from simulation.portrait import Picture, Portrait, bleed
+
+_BEHIND_M = 0.06  # shoulders stand this much behind the face
+_NECK_M = 0.049  # half the width of the neck
+_BELOW = 160  # rows of clothes carried on below the portrait
+_CHEEKS = (50, 205, 280, 425)
+
+
+class Body:
+    """The portrait with the head taken out and a neck put in.
+
+    `order`: the portrait's colour channels in another order give other clothes.
+    """
+
+    def __init__(self, portrait: Portrait, order: tuple[int, int, int] = (0, 1, 2)) -> None:
+        self._metre = portrait.pixels_per_metre
+        self._centre = portrait.centre
+        inside = cv2.erode((portrait.matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        picture = np.ascontiguousarray(bleed(portrait.image, inside)[..., list(order)])
+        picture, alpha = _with_neck(picture, _without_head(portrait), portrait)
+        hem = cv2.blur(picture[-3:], (81, 3))[-1:]
+        self._picture: Picture = np.concatenate([picture, np.repeat(hem, _BELOW, axis=0)])
+        self._alpha: NDArray[np.float32] = np.concatenate([alpha, np.repeat(alpha[-2:-1], _BELOW, axis=0)])
+
+    def draw(self, image: Picture, x: float, y: float, z: float, focal: float) -> None:
+        """Draw into `image` under a face at `x`, `y`, `z` metres, seen by a pinhole camera of `focal` pixels."""
+        height, width = image.shape[:2]
+        scale = focal / (z + _BEHIND_M) / self._metre
+        shift = np.array([width / 2 + focal * x / z, height / 2 + focal * y / z]) - scale * self._centre
+        top = max(0, int(shift[1] + scale * (self._centre[1] - 0.05 * self._metre)))
+        if top >= height:
+            return
+        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1] - top]], np.float32)
+        size = (width, height - top)
+        colour = cv2.warpAffine(self._picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        alpha = cv2.warpAffine(self._alpha, matrix, size, borderMode=cv2.BORDER_CONSTANT)
+        behind = np.ascontiguousarray(image[top:])
+        image[top:] = cv2.blendLinear(colour, behind, alpha, np.float32(1) - alpha)
+
+
+def _without_head(portrait: Portrait) -> NDArray[np.float32]:
+    """The matte with everything inside the head's outline, and above the chin beside it, taken out."""
+    alpha = portrait.matte.copy()
+    hull = cv2.convexHull(np.round(outline(portrait)).astype(np.int32))
+    head = np.zeros(alpha.shape, np.uint8)
+    cv2.fillConvexPoly(head, hull, 1)
+    alpha[cv2.dilate(head, np.ones((9, 9), np.uint8)) > 0] = 0
+    alpha[: int(portrait.centre[1] + 0.02 * portrait.pixels_per_metre)] = 0
+    return alpha
+
+
+def _with_neck(picture: Picture, alpha: NDArray[np.float32], portrait: Portrait) -> tuple[Picture, NDArray[np.float32]]:
+    """Paint a neck in the shadow of the chin, from the middle of the face to where the portrait's own begins."""
+    chin_x, chin_y = portrait.mesh[152, :2]
+    half = _NECK_M * portrait.pixels_per_metre
+    top, bottom = int(portrait.centre[1]), int(chin_y + 0.012 * portrait.pixels_per_metre)
+    left, right = int(chin_x - half), int(chin_x + half)
+    places = np.round(portrait.mesh[list(_CHEEKS), :2]).astype(int)
+    skin = np.median(portrait.image[places[:, 1], places[:, 0]], axis=0)
+    across = np.linspace(-1, 1, right - left)
+    shade = (0.62 - 0.22 * across**2)[None, :, None]
+    soft = np.clip((1 - np.abs(across)) * half / 2, 0, 1).astype(np.float32)
+    patch = np.repeat(skin * shade, bottom - top, axis=0)
+    # Fades out below, into the portrait's own neck or collar.
+    fade = np.clip((bottom - np.arange(top, bottom)) / (0.012 * portrait.pixels_per_metre), 0, 1)[:, None, None]
+    own = picture[top:bottom, left:right]
+    picture[top:bottom, left:right] = np.clip(own + fade * (patch - own), 0, 255).astype(np.uint8)
+    alpha[top:bottom, left:right] = np.maximum(alpha[top:bottom, left:right], soft)
+    return picture, alpha

@@ -1,0 +1,50 @@
+"""The room behind the people, and the sensor before it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from simulation.portrait import Picture
+
+
+def office(width: int, height: int, random: Generator) -> Picture:
+    """An office corridor, slightly out of focus: wall, door, notice board, skirting. Has texture, has no face."""
+    rows = np.linspace(1.0, 0.8, height)[:, None]
+    columns = 1 - 0.15 * np.abs(np.linspace(-1, 0.6, width))[None, :]
+    wall = np.array([188, 200, 204]) * random.uniform(0.9, 1.05)
+    room = (rows * columns)[..., None] * wall
+    clouds = cv2.resize(
+        random.normal(0, 2.5, (24, 32)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    room = np.clip(room + clouds[..., None], 0, 255).astype(np.uint8)
+    x = int(random.uniform(0.04, 0.1) * width)
+    cv2.rectangle(room, (x, height // 8), (x + width // 5, height), (92, 116, 142), -1)
+    cv2.rectangle(room, (x, height // 8), (x + width // 5, height), (70, 88, 108), max(2, width // 160))
+    cv2.circle(room, (x + width // 6, height * 5 // 8), max(2, width // 90), (150, 170, 180), -1)
+    left, top = int(0.7 * width), int(random.uniform(0.1, 0.18) * height)
+    cv2.rectangle(room, (left, top), (left + width // 4, top + height // 3), (96, 130, 160), -1)
+    for _ in range(9):
+        px, py = left + int(random.uniform(0.01, 0.19) * width), top + int(random.uniform(0.02, 0.24) * height)
+        paper = tuple(int(c) for c in random.uniform(170, 240, 3))
+        cv2.rectangle(room, (px, py), (px + width // 20, py + height // 14), paper, -1)
+    cv2.rectangle(room, (0, height - height // 14), (width, height), (110, 118, 122), -1)
+    return np.asarray(cv2.GaussianBlur(room, (0, 0), max(1.0, width / 500)), dtype=np.uint8)
+
+
+class Sensor:
+    """Adds the noise of a small image sensor. The same seed and frame number give the same noise."""
+
+    def __init__(self, width: int, height: int, seed: int, sigma: float = 2.2) -> None:
+        random = np.random.default_rng([seed, 77])
+        self._seed, self._size = seed, (width, height)
+        noise = random.normal(128, sigma, (height + 64, width + 64, 3))
+        self._noise: Picture = np.clip(np.round(noise), 0, 255).astype(np.uint8)
+
+    def expose(self, image: Picture, number: int) -> Picture:
+        """The picture `image` as the sensor delivers it in frame `number`."""
+        x, y = np.random.default_rng([self._seed, number]).integers(0, 64, 2)
+        width, height = self._size
+        noise = self._noise[y : y + height, x : x + width]
+        return np.asarray(cv2.addWeighted(image, 1.0, noise, 1.0, -128), dtype=np.uint8)

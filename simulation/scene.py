@@ -1,0 +1,158 @@
+"""The camera `sim:`: a pinhole view of an office corridor where people come, answer prompts and go.
+
+It keeps its own clock: frame n is at n / fps. The same script, seed and events give the same pixels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kiosk.errors import CameraError
+from kiosk.values import CameraEvent, Frame
+from simulation.actors import Actor, Living, Presenter, random_for
+from simulation.body import Body
+from simulation.head import Head
+from simulation.instruments import Player, print_of, screen_of
+from simulation.portrait import Picture, Portrait, astronaut, prepare
+from simulation.room import Sensor, office
+from simulation.script import Act, Script, read_script
+from simulation.strangers import stranger
+
+# Clothes of strangers and of those who hold instruments: the portrait's colour channels in another order.
+_CLOTHES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))
+_CLIP_S = 6.5
+
+
+class Scene:
+    """A `kiosk.camera.Camera` that plays a script."""
+
+    kind = "sim"
+    live = False
+
+    def __init__(self, script: Script) -> None:
+        self.device = script.url.partition(":")[2]
+        self.start_wall_ms = script.start_wall_ms
+        self._script = script
+        self._focal = script.height / 2 / float(np.tan(np.radians(script.fov / 2)))
+        self._room = office(script.width, script.height, random_for(script.seed, 1))
+        self._sensor = Sensor(script.width, script.height, script.seed)
+        self._portrait = _portrait(script.face)
+        self._number = 0
+        self._act = -1
+        self._actor: Actor | None = None
+        self._empty_until = 0.0
+        self._over = False
+
+    def read(self, timeout_s: float = 2.0) -> Frame | None:
+        """The next frame, height x width x 3 BGR; None when the last act is over."""
+        time_s = self._number / self._script.fps
+        self._change_act(time_s)
+        if self._over:
+            return None
+        image = self._room.copy()
+        if self._actor is not None:
+            self._actor.draw(image, time_s, self._focal)
+        frame = Frame(self._sensor.expose(image, self._number), time_s, self._number)
+        self._number += 1
+        return frame
+
+    def tell(self, event: CameraEvent) -> None:
+        """The person on the scene sees the prompt or the lamp."""
+        if self._actor is not None:
+            self._actor.tell(event)
+
+    def close(self) -> None:
+        """End the scene: the next read returns None."""
+        self._over = True
+
+    def _change_act(self, time_s: float) -> None:
+        if self._actor is not None and self._actor.gone(time_s):
+            self._actor = None
+            self._empty_until = time_s + self._script.gap_s
+        while self._actor is None and time_s >= self._empty_until and not self._over:
+            self._act += 1
+            if self._act == len(self._script.acts):
+                self._over = True
+                return
+            act = self._script.acts[self._act]
+            if act.actor == "nobody":
+                self._empty_until = time_s + act.seconds
+            else:
+                self._actor = self._cast(act, time_s)
+
+    def _cast(self, act: Act, time_s: float) -> Actor:
+        random = random_for(self._script.seed, 2, self._act)
+        span = (time_s, time_s + act.seconds)
+        answers = self._script.answers
+        if act.actor == "person":
+            return Living(*_person(self._script.face), *span, random, answers)
+        if act.actor == "stranger":
+            return Living(*_stranger(self._script.face, act.variant), *span, random, answers)
+        holder = _holder(self._script.face)
+        if act.actor == "print":
+            return Presenter(print_of(self._portrait, random), holder, *span, random, answers)
+        if act.actor == "screen":
+            return Presenter(screen_of(self._portrait, random), holder, *span, random, answers)
+        clip = record(
+            f"sim:person=20?seed={self._script.seed + 1}&fps=15&width=420&height=600&fov=36", self._script.face
+        )
+        return Presenter(Player(clip, 15, random), holder, *span, random, answers)
+
+
+def open_scene(url: str) -> Scene:
+    """Open a `sim:` URL. Raises `CameraError` for a script or portrait that cannot be used."""
+    script = read_script(url)
+    try:
+        return Scene(script)
+    except ModuleNotFoundError as error:
+        raise CameraError(
+            f"camera {url!r}: the module {error.name!r} is missing; sim: needs scikit-image and mediapipe: "
+            "run it with the environment that ./hadir makes"
+        ) from error
+
+
+def record(url: str, face: str = "") -> list[Picture]:
+    """A living person who turns to both sides and blinks: the clip for a replay, close up, a few seconds."""
+    scene = open_scene(url + (f"&face={face}" if face else ""))
+    moments = {1.5: "turn_left", 3.0: "turn_right", 4.5: "blink", 5.5: ""}
+    clip: list[Picture] = []
+    while (frame := scene.read()) is not None and frame.time_s < _CLIP_S:
+        for moment in [m for m in moments if m <= frame.time_s]:
+            scene.tell(CameraEvent(frame.time_s, "prompt", moments.pop(moment)))
+        if frame.time_s > 1.3:  # the person has arrived
+            clip.append(frame.image)
+    return clip
+
+
+@lru_cache(maxsize=4)
+def _portrait(face: str) -> Portrait:
+    if not face:
+        return astronaut()
+    image = cv2.imread(face, cv2.IMREAD_COLOR) if Path(face).is_file() else None
+    if image is None:
+        raise CameraError(f"portrait {face!r}: cannot be read as a picture; give the path of a JPEG or PNG")
+    try:
+        return prepare(np.asarray(image, dtype=np.uint8))
+    except ValueError as error:
+        raise CameraError(f"portrait {face!r}: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _person(face: str) -> tuple[Head, Body]:
+    portrait = _portrait(face)
+    return Head(portrait), Body(portrait)
+
+
+@lru_cache(maxsize=8)
+def _stranger(face: str, variant: int) -> tuple[Head, Body]:
+    portrait = stranger(_portrait(face), variant)
+    return Head(portrait), Body(portrait, _CLOTHES[variant % len(_CLOTHES)])
+
+
+@lru_cache(maxsize=4)
+def _holder(face: str) -> Body:
+    return Body(_portrait(face), _CLOTHES[0])
