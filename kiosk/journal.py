@@ -58,9 +58,7 @@ class Journal:
             JournalError: it was not saved, and nothing of it is left; the same call may succeed later.
         """
         now = self._clock.read()
-        entry = Entry(
-            self._device, self._frontier.size, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body
-        )
+        entry = Entry(self._device, self._frontier.size, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body)
         data = entry.encode()
         frontier = self._frontier.append([data])
         note = Checkpoint.of(self._signer.name, frontier).sign(self._signer)

@@ -15,6 +15,9 @@ towards the right edge of an unmirrored picture. `come_closer`: the face grows b
 Lamp = Literal["idle", "prompt", "wait", "granted", "refused", "fault"]
 """What the lamps show: dark, white, amber blinking, green, red, amber steady."""
 
+Outcome = Literal["granted", "refused", "unknown", "undetermined"]
+"""What a decision says of a track."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -106,7 +109,7 @@ class Decision:
     time_s: float
     presented_s: float
     track: int
-    decision: Literal["granted", "refused", "unknown", "undetermined"]
+    decision: Outcome
     match: Match | None
     liveness: LivenessVerdict
     reasons: tuple[Reason, ...] = ()

@@ -1,0 +1,186 @@
+"""The command line of the device: `hadir kiosk …`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk.errors import KioskError
+from protocol.errors import ProtocolError
+
+_CONFIG = Path("/etc/hadir/kiosk.yaml")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 2 with one sentence on standard error when it could not."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except (KioskError, ProtocolError) as error:
+        print(f"hadir: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hadir kiosk", description="The attendance kiosk on this device.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace], None], summary: str, example: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=command)
+        return sub
+
+    def configured(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub.add_argument("--config", type=Path, default=_CONFIG, metavar="FILE", help=f"default: {_CONFIG}")
+        return sub
+
+    configured(add("run", _run, "Serve people: camera to lamp.", "hadir kiosk run --config kiosk.yaml"))
+
+    sync = configured(add("sync", _sync, "Bring marks to the server.", "hadir kiosk sync --once"))
+    sync.add_argument("--once", action="store_true", help="until nothing is left to send, then end")
+
+    claim = configured(
+        add(
+            "claim",
+            _claim,
+            "Make this device's keys and claim it at the server.",
+            "hadir kiosk claim --token-file token.txt",
+        )
+    )
+    claim.add_argument("--server", metavar="URL", help="default: the configuration's")
+    token = claim.add_mutually_exclusive_group(required=True)
+    token.add_argument("--token", help="from 'hadir server device add'")
+    token.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token; '-' reads standard input")
+
+    enrol = configured(
+        add(
+            "enrol",
+            _enrol,
+            "Enrol one person; a second officer must approve it.",
+            "hadir kiosk enrol --code 7KQ2-M4XP --camera v4l2:/dev/video0",
+        )
+    )
+    enrol.add_argument("--code", required=True, help="from 'hadir server enrol-code', for one person")
+    enrol.add_argument("--camera", metavar="URL", help="default: the configuration's")
+    enrol.add_argument("--photos", type=Path, metavar="DIR", help="photos instead of a camera")
+
+    status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+
+    configured(add("health", _health, "Write the device's health for sync (a timer calls it).", "hadir kiosk health"))
+
+    replay = add(
+        "replay",
+        _replay,
+        "Run the loop on any camera or film and print its decisions; saves nothing.",
+        "hadir kiosk replay --gallery people/ --camera file:clip.mp4 --json --no-challenge",
+    )
+    replay.add_argument("--camera", required=True, metavar="URL", help="file:, sim:, exec:, v4l2:, rtsp:, picamera2:")
+    replay.add_argument("--gallery", type=Path, metavar="DIR", help="DIR/<identity>/<photos>")
+    replay.add_argument("--enrol-from-first", type=float, metavar="SECONDS", help="enrol the clip's start as 'first'")
+    replay.add_argument("--no-challenge", action="store_true", help="identify without checking liveness")
+    replay.add_argument("--seed", type=int, help="repeat the same prompts")
+    replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.running import run_station
+
+    def screen(lit: str, text: str) -> None:
+        print(f"{lit or '-':6} {text}", flush=True)
+
+    run_station(load_config(options.config), screen)
+
+
+def _sync(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.running import run_sync
+
+    run_sync(load_config(options.config), options.once, lambda line: print(line, flush=True))
+
+
+def _claim(options: argparse.Namespace) -> None:
+    from kiosk.claiming import claim
+    from kiosk.config import load_config
+    from kiosk.errors import ClaimError
+
+    config = load_config(options.config)
+    token = options.token
+    if token is None:
+        try:
+            token = sys.stdin.read() if str(options.token_file) == "-" else options.token_file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ClaimError(f"the token file {options.token_file} cannot be read: {error}") from error
+    name = claim(config.state_dir, options.server or config.server, token.strip(), config.authority)
+    print(f"claimed as {name}: the keys are in {config.state_dir / 'keys'} and never leave this device")
+
+
+def _enrol(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.enrolling import enrol
+
+    config = load_config(options.config)
+    print(
+        enrol(
+            config, options.code, options.camera or config.camera, options.photos, lambda line: print(line, flush=True)
+        )
+    )
+
+
+def _status(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.health import status
+
+    facts = status(load_config(options.config))
+    if options.json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {item}" for key, item in value.items() if item != "")
+        print(f"{name:14} {value}")
+
+
+def _health(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.health import write_health
+
+    print(json.dumps(write_health(load_config(options.config))))
+
+
+def _replay(options: argparse.Namespace) -> None:
+    from kiosk.replay import ReplayOptions, replay
+
+    if options.gallery is None and options.enrol_from_first is None:
+        raise KioskError("replay needs somebody to know: give --gallery DIR or --enrol-from-first SECONDS")
+    replay(
+        ReplayOptions(
+            options.camera,
+            options.gallery,
+            options.enrol_from_first,
+            not options.no_challenge,
+            options.json,
+            options.seed,
+        ),
+        sys.stdout,
+        sys.stderr,
+    )

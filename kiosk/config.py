@@ -1,0 +1,54 @@
+"""The kiosk's configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kiosk.errors import ConfigError
+from kiosk.indicator import Pins
+from protocol.settings import SettingsError, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorConfig:
+    """`mock`: no lamps are connected; gpiozero's mock pins stand for them."""
+
+    mock: bool = False
+    pins: Pins = field(default_factory=Pins)
+
+
+@dataclass(frozen=True, slots=True)
+class KioskConfig:
+    """One kiosk. What the server decides (site, zone, sources) is in its manifest, not here.
+
+    `authority`: file with the certificate authority that the server's TLS certificate must come from.
+    `sync_every_s`: seconds between two contacts with the server.
+    """
+
+    state_dir: Path
+    camera: str
+    server: str
+    language: Literal["id", "en"] = "id"
+    authority: Path | None = None
+    sync_every_s: float = 15.0
+    indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
+
+    def __post_init__(self) -> None:
+        if not self.server.startswith(("http://", "https://")):
+            raise ValueError("server must be a URL that starts with https:// (or http:// behind a trusted tunnel)")
+        if self.sync_every_s < 0.1:
+            raise ValueError("sync_every_s must be at least 0.1")
+
+
+def load_config(path: Path) -> KioskConfig:
+    """The configuration in `path`; ConfigError names file, line and key."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {path} cannot be read: {error}") from error
+    try:
+        return read_settings(text, str(path), KioskConfig)
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,69 @@
+"""`hadir kiosk enrol`: templates of one person, sent to the server, where a second officer approves them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk.camera import open_camera
+from kiosk.clock import SystemClock
+from kiosk.config import KioskConfig
+from kiosk.device import load_device
+from kiosk.embedder import DlibEmbedder
+from kiosk.enrolment import Enrolment, enrol_from_camera, enrol_from_photos
+from kiosk.errors import EnrolmentError
+from kiosk.faces import FaceTracker
+from kiosk.replay import PHOTO_SUFFIXES
+from kiosk.transport import Transport
+from protocol import canonical
+
+
+def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, show: Callable[[str], None]) -> str:
+    """Enrol from the camera, or from a folder of photos; a sentence on what the server made of it.
+
+    Raises:
+        EnrolmentError: no usable templates; nothing was sent.
+        SyncError: the server was not reached or refused the code; nothing is pending there.
+    """
+    device = load_device(config.state_dir)
+    enrolment = _from_photos(photos) if photos is not None else _from_camera(camera_url, show)
+    rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in enrolment.templates]
+    body = canonical.encode(
+        {
+            "code": code,
+            "embedder": enrolment.embedder,
+            "dimension": enrolment.templates.shape[1],
+            "templates": rows,
+            "report": [str(shot)[:200] for shot in enrolment.report],
+        }
+    )
+    transport = Transport(config.server, config.authority)
+    try:
+        answer = transport.send_as(device, SystemClock().read().wall_ms, "POST", "enrolments", body)
+    finally:
+        transport.close()
+    number = json.loads(answer.content).get("enrolment", "?")
+    return (
+        f"{len(rows)} templates sent as enrolment {number}: pending until a second officer approves it "
+        f"('hadir server approve {number} --by OFFICER')"
+    )
+
+
+def _from_photos(folder: Path) -> Enrolment:
+    if not folder.is_dir():
+        raise EnrolmentError(f"{folder} is no folder of photos")
+    return enrol_from_photos(
+        sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES), DlibEmbedder()
+    )
+
+
+def _from_camera(url: str, show: Callable[[str], None]) -> Enrolment:
+    tracker = FaceTracker()
+    camera = open_camera(url)
+    try:
+        return enrol_from_camera(camera, tracker, DlibEmbedder(), show)
+    finally:
+        camera.close()
+        tracker.close()

@@ -1,0 +1,147 @@
+"""The gallery on the device: kept sealed on disk, opened in memory, replaced whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from kiosk.device import Device
+from kiosk.errors import GalleryError
+from kiosk.files import write_durably
+from kiosk.matcher import Templates
+from protocol.errors import ProtocolError
+from protocol.gallery import unseal
+from protocol.manifest import Manifest, open_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the station runs on: the applied manifest, its templates, and first names by pseudonym."""
+
+    manifest: Manifest | None = None
+    digest: str = ""
+    templates: Templates | None = None
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gallery_version(self) -> int:
+        """Version of the applied gallery, 0 when there is none."""
+        return self.manifest.gallery.version if self.manifest and self.manifest.gallery else 0
+
+
+class GalleryStore:
+    """Two folders: `inbox`, where sync leaves what the server sent, and `applied`, what the station runs on."""
+
+    def __init__(self, state_dir: Path, device: Device) -> None:
+        self._inbox = state_dir / "inbox"
+        self._applied = state_dir / "applied"
+        self._device = device
+
+    def offer(self, note: bytes, sealed: bytes | None) -> None:
+        """Sync's part: put a downloaded manifest and its gallery where the station finds them."""
+        if sealed is not None:
+            write_durably(self._inbox / "gallery.sealed", sealed, 0o600)
+        write_durably(self._inbox / "manifest.note", note)
+
+    def applied_version(self) -> int:
+        """Version of the applied manifest, 0 when there is none."""
+        note = self._applied / "manifest.note"
+        if not note.exists():
+            return 0
+        return self._open(note).version
+
+    def load(self, embedder: str, dimension: int) -> Site:
+        """The applied site. An expired manifest still runs: it only takes no successor's place.
+
+        Raises:
+            GalleryError: what was applied is not whole any more; names the file and the way out.
+        """
+        if not (self._applied / "manifest.note").exists():
+            return Site()
+        return self._load(self._applied, embedder, dimension)
+
+    def apply(self, embedder: str, dimension: int, now_ms: int) -> Site | None:
+        """Check what lies in the inbox and make it the applied site; None when nothing new is there.
+
+        Raises:
+            GalleryError: what was offered is not for this device, older, expired, or not whole. What was
+                applied before stays.
+        """
+        note = self._inbox / "manifest.note"
+        if not note.exists():
+            return None
+        offered = self._open(note)
+        if offered.version == self.applied_version():
+            self._clear_inbox()
+            return None
+        try:
+            self._judge(offered, now_ms)
+            site = self._load(self._inbox, embedder, dimension)
+        except GalleryError:
+            self._clear_inbox()
+            raise
+        sealed = self._inbox / "gallery.sealed"
+        # The gallery's file carries its version, so that the manifest's rename is the one moment of change.
+        if offered.gallery is not None:
+            write_durably(self._applied / f"gallery-{offered.gallery.version}.sealed", sealed.read_bytes(), 0o600)
+        write_durably(self._applied / "manifest.note", note.read_bytes())
+        for old in self._applied.glob("gallery-*.sealed"):
+            if offered.gallery is None or old.name != f"gallery-{offered.gallery.version}.sealed":
+                old.unlink()
+        self._clear_inbox()
+        return site
+
+    def _judge(self, offered: Manifest, now_ms: int) -> None:
+        if offered.device != self._device.name:
+            raise GalleryError(f"the manifest is for {offered.device}, this device is {self._device.name}: refused")
+        if offered.version < (held := self.applied_version()):
+            raise GalleryError(f"the manifest has version {offered.version}, {held} is applied already: refused")
+        if offered.expires_ms < now_ms:
+            raise GalleryError(f"manifest {offered.version} has expired: ask the server for a new one")
+
+    def _open(self, path: Path) -> Manifest:
+        try:
+            return open_manifest(path.read_bytes(), self._device.gallery_key)
+        except (OSError, ProtocolError) as error:
+            raise GalleryError(
+                f"the manifest {path} cannot be used: {error}. The next sync brings a new one"
+            ) from error
+
+    def _load(self, folder: Path, embedder: str, dimension: int) -> Site:
+        note = folder / "manifest.note"
+        manifest = self._open(note)
+        digest = sha256(note.read_bytes()).hexdigest()
+        reference = manifest.gallery
+        if reference is None:
+            return Site(manifest, digest)
+        name = "gallery.sealed" if folder == self._inbox else f"gallery-{reference.version}.sealed"
+        path = folder / name
+        try:
+            sealed = path.read_bytes()
+            if sha256(sealed).hexdigest() != reference.sha256:
+                raise GalleryError(f"the gallery {path} is not the one its manifest names: sync brings it")
+            gallery = unseal(sealed, self._device.name, reference.version, self._device.sealing)
+        except (OSError, ProtocolError) as error:
+            raise GalleryError(f"the gallery {path} cannot be used ({error}): sync brings a new one") from error
+        if (gallery.embedder, gallery.dimension) != (embedder, dimension):
+            raise GalleryError(
+                f"gallery {gallery.version} was made by the embedder {gallery.embedder}, this device runs {embedder}: "
+                "install the same release on both, or enrol again"
+            )
+        templates = Templates(
+            matrix=np.frombuffer(gallery.matrix, "<f4").reshape(-1, gallery.dimension),
+            owners=np.repeat(np.arange(len(gallery.people), dtype=np.int32), [p.count for p in gallery.people]),
+            people=tuple(p.person for p in gallery.people),
+            embedder=gallery.embedder,
+            threshold=gallery.threshold_e4 / 1e4,
+            margin=gallery.margin_e4 / 1e4,
+        )
+        return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people})
+
+    def _clear_inbox(self) -> None:
+        # The note first: what is left without it is nothing.
+        for name in ("manifest.note", "gallery.sealed"):
+            (self._inbox / name).unlink(missing_ok=True)

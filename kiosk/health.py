@@ -1,0 +1,74 @@
+"""How the device is: for `hadir kiosk status`, and for the health timer whose answer goes to the server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kiosk import __version__
+from kiosk.clock import SystemClock
+from kiosk.config import KioskConfig
+from kiosk.control import ask
+from kiosk.device import load_device
+from kiosk.errors import ClaimError, JournalError, KioskError
+from kiosk.files import write_durably
+from kiosk.journal import JournalReader
+from kiosk.sync import SyncState
+
+_TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+def health(config: KioskConfig) -> dict[str, Any]:
+    """Facts about the machine: integers and text only, as a batch's header carries them."""
+    usage = shutil.disk_usage(config.state_dir if config.state_dir.exists() else config.state_dir.parent)
+    facts: dict[str, Any] = {
+        "software": __version__,
+        "disk_free_mb": usage.free >> 20,
+        "clock": SystemClock().read().state,
+        "camera": config.camera.partition(":")[0],
+    }
+    if _TEMPERATURE.exists():
+        facts["temperature_mc"] = int(_TEMPERATURE.read_text())
+    try:
+        facts["station"] = str(ask(config.state_dir / "station.sock", "status", 2.0)["lamp"])
+    except KioskError:
+        facts["station"] = "not running"
+    return facts
+
+
+def write_health(config: KioskConfig) -> dict[str, Any]:
+    """Leave the facts where sync finds them."""
+    facts = health(config)
+    write_durably(config.state_dir / "health.json", json.dumps(facts).encode())
+    return facts
+
+
+def status(config: KioskConfig) -> dict[str, Any]:
+    """What a technician wants to know, in the order of asking."""
+    facts: dict[str, Any] = {}
+    try:
+        device = load_device(config.state_dir)
+        facts |= {"device": device.name, "origin": device.origin, "signing_key": str(device.signer.verifier)}
+    except ClaimError as error:
+        facts["device"] = str(error)
+    facts["server"] = config.server
+    try:
+        reader = JournalReader(config.state_dir / "journal.db")
+        entries = reader.size()
+        reader.close()
+    except JournalError as error:
+        facts["journal"] = str(error)
+    else:
+        facts["entries"] = entries
+        if (config.state_dir / "sync.db").exists():
+            state = SyncState(config.state_dir / "sync.db")
+            _, frontier, contact_ms = state.load()
+            state.close()
+            facts |= {"to_send": entries - frontier.size, "last_contact_ms": contact_ms}
+    try:
+        facts["station"] = ask(config.state_dir / "station.sock", "status", 2.0)
+    except KioskError:
+        facts["station"] = "not running"
+    return facts | {"machine": health(config)}

@@ -1,0 +1,40 @@
+"""What the kiosk says, in Indonesian and English. A public screen shows first names only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["id", "en"]
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "ready": ("Siap", "Ready"),
+    "granted": ("✔ {name}, tercatat {time}", "✔ {name}, saved {time}"),
+    "already": ("✔ {name}, sudah tercatat {time}", "✔ {name}, already {time}"),
+    "identified": ("✔ dikenali sebagai {name} (tanpa uji kehidupan)", "✔ identified as {name} (liveness not checked)"),
+    "refused": ("✘ Ditolak: {reason}", "✘ Refused: {reason}"),
+    "unknown": ("✘ Wajah tidak dikenal", "✘ Face not known"),
+    "undetermined": ("✘ Belum pasti, coba lagi: {reason}", "✘ Not certain, try again: {reason}"),
+    "not_ready": ("Belum siap: {reason}", "Not ready: {reason}"),
+    "not_saved": ("Tidak tersimpan: {reason}", "Not saved: {reason}"),
+    "camera": ("Kamera terganggu: {reason}", "Camera trouble: {reason}"),
+    "turn_left": ("Tolehkan kepala ke kiri", "Turn your head to the left"),
+    "turn_right": ("Tolehkan kepala ke kanan", "Turn your head to the right"),
+    "look_up": ("Lihat ke atas", "Look up"),
+    "blink": ("Kedipkan mata", "Blink"),
+    "come_closer": ("Mendekatlah", "Come closer"),
+    "look_here": ("Lihat ke kamera", "Look at the camera"),
+    "one_person": ("Satu orang saja, mohon", "One person at a time, please"),
+    "too_dark": ("Terlalu gelap", "Too dark"),
+    "too_bright": ("Terlalu terang", "Too bright"),
+    "hold_still": ("Jangan bergerak dulu", "Hold still"),
+    "open_eyes": ("Buka mata", "Open your eyes"),
+    "lower_mask": ("Turunkan masker", "Lower your mask"),
+}
+
+
+def say(key: str, language: Language, **values: str) -> str:
+    """The text of `key`; a hint without a text of its own is shown as it is."""
+    texts = _TEXTS.get(key)
+    if texts is None:
+        return key.replace("_", " ")
+    return texts[0 if language == "id" else 1].format(**values)

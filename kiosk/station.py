@@ -1,0 +1,382 @@
+"""The station: the loop from camera to lamp, and the only writer of the journal."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from kiosk import __version__
+from kiosk.camera import Camera
+from kiosk.clock import Clock, FrameClock, StepDetector
+from kiosk.embedder import EmbedderWorker, InlineEmbedder
+from kiosk.errors import CameraError, CameraStalled, JournalError
+from kiosk.faces import FaceTracker
+from kiosk.gallery import Site
+from kiosk.indicator import Indicator
+from kiosk.journal import Journal
+from kiosk.liveness import Liveness, LivenessSettings
+from kiosk.messages import Language, say
+from kiosk.values import CameraEvent, Decision, Frame, Lamp, Prompt, Reason
+from kiosk.visit import Visit, VisitSettings
+
+ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """Times in seconds of the camera's clock. `challenge` off identifies without liveness, and needs no journal."""
+
+    language: Language = "id"
+    challenge: bool = True
+    show_result_s: float = 2.5
+    retry_after_s: float = 4.0
+    attempts_per_track: int = 3
+    repeat_within_s: float = 300.0
+    visit: VisitSettings = field(default_factory=VisitSettings)
+    liveness: LivenessSettings = field(default_factory=LivenessSettings)
+
+
+class Station:
+    """Takes a camera, a gallery, a journal and lamps, and serves one person after another.
+
+    Without a journal nothing can be saved: decisions only go to `on_decision` (that is what replay is).
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        tracker: FaceTracker,
+        embedder: EmbedderWorker | InlineEmbedder,
+        indicator: Indicator,
+        clock: Clock,
+        site: Site,
+        journal: Journal | None = None,
+        settings: StationSettings = StationSettings(),
+        rng: random.Random | None = None,
+        on_decision: Callable[[Decision], None] = lambda decision: None,
+    ) -> None:
+        if journal is not None and not settings.challenge:
+            raise ValueError("a station that does not check liveness cannot open a journal")
+        self._camera = camera
+        self._tracker = tracker
+        self._embedder = embedder
+        self._indicator = indicator
+        self._clock = clock
+        self._journal = journal
+        self._settings = settings
+        self._rng = rng or random.SystemRandom()
+        self._on_decision = on_decision
+        self._steps = StepDetector()
+        self._visit: Visit | None = None
+        self._seen_s = 0.0
+        self._attempts = 0
+        self._prompt: Prompt | None = None
+        self._lamp: Lamp = "idle"
+        self._result_until_s = 0.0
+        self._fault = ""
+        self._camera_down = False
+        self._last_probe_s = 0.0
+        self._saved_at: dict[str, float] = {}
+        self.site = site
+        self.every_frame: Callable[[], None] = lambda: None
+        self.frames = 0
+        self.embeddings = 0
+        self.stopping = False
+
+    def run(self) -> None:
+        """Serve until the camera's stream ends or `stopping` is set."""
+        self._write("boot", {"software": __version__, "source": self._camera.kind, "camera": self._camera.device[:200]})
+        self._show("idle", 0.0, self._rest_text())
+        last_s = 0.0
+        while not self.stopping:
+            self.every_frame()
+            try:
+                frame = self._camera.read()
+            except CameraStalled as error:
+                self._camera_trouble("stalled", error)
+                continue
+            except CameraError as error:
+                self._camera_trouble("failed", error)
+                raise
+            if frame is None:
+                break
+            if self._camera_down:
+                self._camera_down = False
+                self._fault = ""
+                self._write("camera", {"state": "reopened", "detail": ""})
+            last_s = frame.time_s
+            self.step(frame)
+        self._finish(last_s)
+
+    def step(self, frame: Frame) -> None:
+        """What one frame changes."""
+        self.frames += 1
+        if isinstance(self._clock, FrameClock):
+            self._clock.advance(frame.time_s)
+        self._watch_clock()
+        started = time.perf_counter()
+        scene = self._tracker.update(frame)
+        faces_ms = 1e3 * (time.perf_counter() - started)
+        if self._not_ready():
+            self._rest(frame.time_s)
+            return
+        face = scene.served
+        if face is not None and (self._visit is None or self._visit.track != face.track):
+            self._leave(frame.time_s)
+            self._begin(face.track, frame.time_s)
+        elif self._visit is not None and face is None and scene.others == 0 and self._lost(frame.time_s):
+            self._leave(frame.time_s)
+        if self._visit is None:
+            self._rest(frame.time_s, scene.hint)
+            return
+        if face is not None:
+            self._seen_s = frame.time_s
+        if self._visit.decision is not None:
+            self._after_decision(frame.time_s)
+            return
+        visit = self._visit
+        visit.compute_ms["faces"] += faces_ms
+        number = visit.observe(frame, face, scene.others)
+        if number is not None and face is not None:
+            self._embedder.submit((visit.track, number), frame.image, face.box)
+            self.embeddings += 1
+        self._collect(wait=not self._camera.live)
+        self._ask(frame.time_s, scene.hint)
+        decision = visit.decide(frame.time_s)
+        if decision is not None:
+            self._decided(decision)
+
+    def _begin(self, track: int, time_s: float) -> None:
+        liveness = Liveness(self._settings.liveness, self._rng, time_s) if self._settings.challenge else None
+        if self._visit is None or self._visit.track != track:
+            self._attempts = 0
+        self._attempts += 1
+        presented_s = None if self._visit is None or self._visit.track != track else self._visit.presented_s
+        self._visit = Visit(track, time_s, liveness, self._settings.visit)
+        self._visit.presented_s = presented_s
+        self._seen_s = time_s
+
+    def _lost(self, time_s: float) -> bool:
+        # As long as the tracker would still take a returning face for the same track.
+        return time_s - self._seen_s > 0.6
+
+    def _leave(self, time_s: float) -> None:
+        """The track is over: decide with what is there, then forget it."""
+        visit, self._visit = self._visit, None
+        if visit is None:
+            return
+        if visit.decision is None:
+            while self._embedder.pending and not self._camera.live:
+                self._collect(wait=True, visit=visit)
+            decision = visit.decide(time_s, ended=True)
+            if decision is not None:
+                self._decided(decision)
+        self._set_prompt(None, time_s)
+
+    def _finish(self, time_s: float) -> None:
+        self._leave(time_s)
+        self._show("idle", time_s)
+
+    def _collect(self, wait: bool, visit: Visit | None = None) -> None:
+        """Hand the embedder's answers to the visit; answers for a visit that is over are dropped."""
+        visit = visit or self._visit
+        while True:
+            for embedding in self._embedder.poll(0.5 if wait else 0.0):
+                if visit is not None and visit.track == embedding.key[0] and self.site.templates is not None:
+                    visit.add(embedding, self.site.templates)
+            if not wait or not self._embedder.pending:
+                return
+
+    def _ask(self, time_s: float, hint: str) -> None:
+        visit = self._visit
+        prompt = visit.liveness.prompt if visit is not None and visit.liveness is not None else None
+        self._set_prompt(prompt, time_s)
+        text = say(prompt or hint or "look_here", self._settings.language)
+        self._show("prompt", time_s, text)
+
+    def _decided(self, decision: Decision) -> None:
+        """Write it down; only what is durable is shown green."""
+        self._set_prompt(None, decision.time_s)
+        language = self._settings.language
+        lamp: Lamp = "refused"
+        text = say(decision.decision, language, reason=_reason(decision.reasons))
+        person = decision.match.person if decision.match is not None else None
+        name = self.site.names.get(person or "", person or "")
+        if decision.decision == "granted" and person is not None:
+            lamp, text = self._grant(decision, person, name)
+        elif not self._write("refusal", self._refusal(decision)):
+            lamp, text = "fault", say("not_saved", language, reason=self._fault)
+        self._result_until_s = decision.time_s + self._settings.show_result_s
+        self._show(lamp, decision.time_s, text)
+        self._on_decision(decision)
+
+    def _grant(self, decision: Decision, person: str, name: str) -> tuple[Lamp, str]:
+        language = self._settings.language
+        if self._journal is None:
+            key = "granted" if self._settings.challenge else "identified"
+            return "granted", say(key, language, name=name, time=f"{decision.time_s:.1f} s")
+        previous_s = self._saved_at.get(person)
+        if previous_s is not None and decision.presented_s - previous_s < self._settings.repeat_within_s:
+            return "granted", say("already", language, name=name, time=self._local_time(previous_s))
+        if not self._write("presence", self._presence(decision, person)):
+            return "fault", say("not_saved", language, reason=self._fault)
+        self._saved_at[person] = decision.presented_s
+        return "granted", say("granted", language, name=name, time=self._local_time(decision.presented_s))
+
+    def _presence(self, decision: Decision, person: str) -> dict[str, object]:
+        match = decision.match
+        assert match is not None
+        assert match.distance is not None
+        return {
+            "person": person,
+            "presented_boottime_ms": self._clock.at(decision.presented_s),
+            "source": self._camera.kind,
+            "gallery": self.site.gallery_version,
+            "distance_e4": _e4(match.distance),
+            "margin_e4": None if match.margin is None else _e4(match.margin),
+            "liveness": decision.liveness.state,
+            "prompts": list(decision.liveness.prompts),
+            "measures": _measures(decision.liveness.reasons),
+        }
+
+    def _refusal(self, decision: Decision) -> dict[str, object]:
+        return {
+            "decision": decision.decision,
+            "person": decision.match.person if decision.match else None,
+            "presented_boottime_ms": self._clock.at(decision.presented_s),
+            "source": self._camera.kind,
+            "gallery": self.site.gallery_version,
+            "liveness": decision.liveness.state,
+            "species": decision.liveness.species,
+            "reasons": [reason.name[:80] for reason in decision.reasons][:8],
+            "measures": _measures(decision.reasons),
+        }
+
+    def _after_decision(self, time_s: float) -> None:
+        """The same track stays: show the result, and let somebody who was not recognised try again."""
+        visit = self._visit
+        assert visit is not None
+        assert visit.decision is not None
+        may_retry = visit.decision.decision == "undetermined" and self._settings.challenge
+        waited = time_s - visit.decision.time_s >= self._settings.retry_after_s
+        if may_retry and waited and self._attempts < self._settings.attempts_per_track:
+            self._begin(visit.track, time_s)
+        elif time_s >= self._result_until_s:
+            self._rest(time_s)
+
+    def _rest(self, time_s: float, hint: str = "") -> None:
+        if time_s < self._result_until_s:
+            return
+        if self._fault and time_s - self._last_probe_s >= 5.0:
+            self._last_probe_s = time_s
+            self._probe()
+        if self._fault:
+            self._show("fault", time_s, self._fault)
+        elif self._not_ready():
+            self._show("wait", time_s, self._rest_text())
+        else:
+            text = say(hint, self._settings.language) if hint else self._rest_text()
+            self._show("prompt" if hint else "idle", time_s, text)
+
+    def _rest_text(self) -> str:
+        reason = self._not_ready()
+        language = self._settings.language
+        return say("not_ready", language, reason=reason) if reason else say("ready", language)
+
+    def _not_ready(self) -> str:
+        if self.site.templates is None or not self.site.templates.people:
+            return "no gallery yet: nobody is enrolled, or the server was not reached"
+        return ""
+
+    def _write(self, kind: str, body: dict[str, object]) -> bool:
+        """Append to the journal; False, with the fault shown, when it could not be saved."""
+        if self._journal is None:
+            return True
+        try:
+            self._journal.append(kind, body)
+        except JournalError as error:
+            self._fault = str(error)
+            return False
+        self._fault = ""
+        return True
+
+    def record_manifest(self) -> None:
+        """Note in the journal what the station runs on from now."""
+        manifest = self.site.manifest
+        if manifest is not None:
+            body = {"manifest": manifest.version, "sha256": self.site.digest, "gallery": self.site.gallery_version}
+            self._write("manifest_applied", body)
+
+    def status(self) -> dict[str, object]:
+        """How the station is, for status and health."""
+        return {
+            "lamp": self._lamp,
+            "fault": self._fault,
+            "frames": self.frames,
+            "camera": self._camera.kind,
+            "camera_down": self._camera_down,
+            "entries": self._journal.size if self._journal else 0,
+            "manifest": self.site.manifest.version if self.site.manifest else 0,
+            "gallery": self.site.gallery_version,
+            "not_ready": self._not_ready(),
+        }
+
+    def _probe(self) -> None:
+        if self._journal is None:
+            return
+        try:
+            self._journal.probe()
+        except JournalError as error:
+            self._fault = str(error)
+        else:
+            self._fault = ""
+
+    def _watch_clock(self) -> None:
+        step_ms = self._steps.update(self._clock.read())
+        if step_ms:
+            self._write("clock_step", {"step_ms": step_ms})
+
+    def _camera_trouble(self, state: str, error: CameraError) -> None:
+        if not self._camera_down:
+            self._camera_down = True
+            self._visit = None
+            self._write("camera", {"state": state, "detail": str(error)[:200]})
+        self._fault = say("camera", self._settings.language, reason=str(error))
+        self._show("fault", 0.0, self._fault)
+
+    def _set_prompt(self, prompt: Prompt | None, time_s: float) -> None:
+        if prompt != self._prompt:
+            self._prompt = prompt
+            self._camera.tell(CameraEvent(time_s, "prompt", prompt or ""))
+
+    def _show(self, lamp: Lamp, time_s: float, text: str = "") -> None:
+        if lamp != self._lamp:
+            self._lamp = lamp
+            self._camera.tell(CameraEvent(time_s, "lamp", lamp))
+        self._indicator.show(lamp, text)
+
+    def _local_time(self, time_s: float) -> str:
+        now = self._clock.read()
+        wall_ms = now.wall_ms - now.boottime_ms + self._clock.at(time_s)
+        hours = ZONES.get(self.site.manifest.zone, 0) if self.site.manifest else 0
+        return datetime.fromtimestamp(wall_ms / 1000, timezone(timedelta(hours=hours))).strftime("%H:%M")
+
+
+def _reason(reasons: tuple[Reason, ...]) -> str:
+    return "; ".join(str(reason) for reason in reasons) or "-"
+
+
+def _measures(reasons: tuple[Reason, ...]) -> dict[str, int]:
+    named = {}
+    for reason in reasons:
+        key = "".join(c if c.isascii() and c.isalnum() else "_" for c in reason.name.lower()).strip("_")[:40]
+        if reason.value is not None and key[:1].isalpha():
+            named[key] = _e4(reason.value)
+    return named
+
+
+def _e4(value: float) -> int:
+    return round(max(-1e8, min(1e8, value)) * 1e4)

@@ -1,0 +1,212 @@
+"""Sync: signed batches up, signed manifests down; reads the journal, never writes it."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from kiosk.clock import Clock, Reading
+from kiosk.control import ask
+from kiosk.device import Device
+from kiosk.errors import JournalError, KioskError, SyncError
+from kiosk.gallery import GalleryStore
+from kiosk.journal import JournalReader
+from kiosk.transport import Answer, ServerBusy, Transport
+from protocol import entry
+from protocol.batch import Batch, pack
+from protocol.checkpoint import Checkpoint
+from protocol.cursor import Cursor, open_cursor
+from protocol.errors import ProtocolError
+from protocol.manifest import open_manifest
+from protocol.merkle import Frontier
+
+BATCH_ENTRIES = 500
+_LONGEST_WAIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one contact achieved: entries that the server now holds, and whether a new manifest was fetched."""
+
+    acknowledged: int
+    backlog: int
+    manifest: int | None = None
+
+
+class SyncState:
+    """What sync remembers: how much the server has acknowledged, and the tree up to there."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), "
+            "epoch TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL, contact_ms INTEGER NOT NULL)"
+        )
+
+    def load(self) -> tuple[str, Frontier, int]:
+        """Epoch, frontier of what is acknowledged, and the server's time at the last contact."""
+        row = self._connection.execute("SELECT epoch, size, frontier, contact_ms FROM state").fetchone()
+        return ("", Frontier(), 0) if row is None else (row[0], Frontier.decode(row[1], row[2]), row[3])
+
+    def save(self, cursor: Cursor, frontier: Frontier) -> None:
+        """Remember an acknowledgement, once it was verified."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)",
+            (cursor.epoch, frontier.size, frontier.encode(), cursor.time_ms),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class Syncer:
+    """One device's way to its server."""
+
+    def __init__(
+        self,
+        device: Device,
+        server: str,
+        state_dir: Path,
+        clock: Clock,
+        status: Callable[[], dict[str, Any]] = dict,
+        authority: Path | None = None,
+    ) -> None:
+        self._device = device
+        self._clock = clock
+        self._status = status
+        self._reader = JournalReader(state_dir / "journal.db")
+        self._state = SyncState(state_dir / "sync.db")
+        self._store = GalleryStore(state_dir, device)
+        self._socket = state_dir / "station.sock"
+        self._transport = Transport(server, authority)
+
+    def close(self) -> None:
+        """Give files and connections back."""
+        self._transport.close()
+        self._reader.close()
+        self._state.close()
+
+    def contact(self) -> Progress:
+        """One batch up (empty when nothing is new), and a newer manifest down if there is one.
+
+        Raises:
+            SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
+        """
+        _, frontier, _ = self._state.load()
+        entries = self._reader.read(frontier.size, BATCH_ENTRIES)
+        grown = frontier.append(entries)
+        backlog = self._reader.size() - grown.size
+        body = pack(self._batch(frontier.size, entries, grown, backlog))
+        response = self._send("POST", "batches", body)
+        cursor = self._cursor(response)
+        if response.status == 409 or cursor.size != grown.size:
+            frontier = self._frontier_at(cursor)
+            self._state.save(cursor, frontier)
+            if response.status == 409:
+                # The next contact sends from where the server stands.
+                return Progress(frontier.size, self._reader.size() - frontier.size)
+        elif cursor.root != grown.root():
+            raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
+        else:
+            self._state.save(cursor, grown)
+        manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
+        return Progress(cursor.size, self._reader.size() - cursor.size, manifest)
+
+    def run(self, every_s: float, stop: Callable[[float], bool], report: Callable[[str], None]) -> None:
+        """Contact the server again and again; `stop(seconds)` waits, and says whether to end.
+
+        While there is a backlog the next batch follows at once; after a failure the wait doubles, with jitter, up to
+        five minutes, or lasts as long as the server asks.
+        """
+        failures = 0
+        while True:
+            wait_s = every_s * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
+            try:
+                progress = self.contact()
+            except (SyncError, JournalError) as error:
+                failures += 1
+                asked = error.retry_after_s if isinstance(error, ServerBusy) else 0.0
+                wait_s = max(asked, min(_LONGEST_WAIT_S, wait_s * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0))  # noqa: S311
+                report(f"no sync: {error}")
+            else:
+                failures = 0
+                if progress.backlog:
+                    wait_s = 0.0
+                report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
+            if stop(wait_s):
+                return
+
+    def _batch(self, first: int, entries: list[bytes], grown: Frontier, backlog: int) -> Batch:
+        now = self._now(entries)
+        note = Checkpoint.of(self._device.signer.name, grown).sign(self._device.signer)
+        status = {"backlog": backlog} | self._status()
+        return Batch(
+            self._device.name, first, tuple(entries), note, now.boot, now.boottime_ms, now.wall_ms, now.state, status
+        )
+
+    def _now(self, entries: list[bytes]) -> Reading:
+        """The clock; for a station on simulated time, that of its last entry."""
+        newest = entries[-1:] or self._reader.read(max(0, self._reader.size() - 1), 1)
+        if newest:
+            last = entry.decode(newest[0])
+            if last.clock == "simulated":
+                return Reading(last.boot, last.boottime_ms, last.wall_ms, last.clock)
+        return self._clock.read()
+
+    def _cursor(self, response: Answer) -> Cursor:
+        try:
+            cursor = open_cursor(response.content, self._device.cursor_key)
+        except ProtocolError as error:
+            raise SyncError(f"the server's answer is not a cursor that it signed: {error}") from error
+        if cursor.device != self._device.name:
+            raise SyncError(f"the server answered for {cursor.device}, this device is {self._device.name}")
+        return cursor
+
+    def _frontier_at(self, cursor: Cursor) -> Frontier:
+        """The journal's tree as large as the server says it is; SyncError when the server holds another one."""
+        size = self._reader.size()
+        if cursor.size > size:
+            raise SyncError(
+                f"the server holds {cursor.size} entries of {cursor.device}, the journal has {size}: the card was "
+                "replaced by an older one, or copied. Claim the device again under a new name"
+            )
+        frontier = Frontier()
+        while frontier.size < cursor.size:
+            frontier = frontier.append(self._reader.read(frontier.size, min(5000, cursor.size - frontier.size)))
+        if frontier.root() != cursor.root:
+            raise SyncError(f"the server holds another log of {cursor.device} than this device: call the administrator")
+        return frontier
+
+    def _fetch_manifest(self, offered: int) -> int | None:
+        if offered <= self._store.applied_version():
+            return None
+        note = self._send("GET", "manifest").content
+        try:
+            manifest = open_manifest(note, self._device.gallery_key)
+        except ProtocolError as error:
+            raise SyncError(f"the server's manifest is not believed: {error}") from error
+        sealed = None
+        if manifest.gallery is not None:
+            sealed = self._send("GET", f"gallery/{manifest.gallery.version}").content
+            if sha256(sealed).hexdigest() != manifest.gallery.sha256:
+                raise SyncError(f"gallery {manifest.gallery.version} is not the one that the manifest names")
+        self._store.offer(note, sealed)
+        try:
+            answer = ask(self._socket, "apply")
+        except KioskError:
+            return manifest.version  # the station applies it when it starts
+        if "error" in answer:
+            raise SyncError(f"the station did not apply manifest {manifest.version}: {answer['error']}")
+        return manifest.version
+
+    def _send(self, method: str, what: str, body: bytes = b"") -> Answer:
+        return self._transport.send_as(self._device, self._clock.read().wall_ms, method, what, body)

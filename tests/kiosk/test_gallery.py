@@ -1,0 +1,111 @@
+"""The gallery on the device: only what is signed, sealed for it and newer is applied, whole or not at all."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from kiosk.device import Device
+from kiosk.errors import GalleryError
+from kiosk.gallery import GalleryStore
+from protocol.gallery import Gallery, Person, seal
+from protocol.manifest import Delegation, GalleryReference, Manifest
+from protocol.note import Signer
+
+GALLERY_KEY = Signer.from_seed("hadir.example/gallery", bytes(32))
+ROOT = Signer.from_seed("hadir.example/root", bytes(32))
+DEVICE = Device(
+    "K01",
+    "hadir.example",
+    Signer.from_seed("hadir.example/device/K01", bytes(32)),
+    X25519PrivateKey.from_private_bytes(bytes(32)),
+    ROOT.verifier,
+    Delegation(1, 0, 10**15, str(GALLERY_KEY.verifier), str(GALLERY_KEY.verifier)),
+)
+EMBEDDER = ("dlib", 4)
+NOW_MS = 1_790_000_000_000
+
+
+def offer(store, version=1, signer=GALLERY_KEY, device="K01", people=("ab" * 16,), alter=False, **changes):
+    """Leave a manifest and its gallery in the inbox, as sync does."""
+    matrix = np.arange(4 * len(people), dtype="<f4").tobytes()
+    persons = tuple(Person(person, "Siti", 1) for person in people)
+    sealed = seal(
+        Gallery(version, changes.pop("embedder", "dlib"), 4, 4500, 300, persons, matrix),
+        device,
+        DEVICE.sealing.public_key().public_bytes_raw(),
+    )
+    reference = GalleryReference(version, sha256(sealed).hexdigest(), len(sealed))
+    manifest = Manifest(device, version, NOW_MS, NOW_MS + 1000, "Kantor A", "WIT", ("sim",), reference)
+    store.offer(replace(manifest, **changes).sign(signer), sealed[:-1] + b"x" if alter else sealed)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return GalleryStore(tmp_path, DEVICE)
+
+
+def apply(store, now_ms=NOW_MS):
+    return store.apply(*EMBEDDER, now_ms)
+
+
+def test_what_is_offered_is_applied_once_and_found_at_the_next_start(store):
+    offer(store)
+    site = apply(store)
+    assert site.templates.matrix.tolist() == [[0, 1, 2, 3]]
+    assert site.names == {"ab" * 16: "Siti"}
+    assert apply(store) is None
+    assert store.load(*EMBEDDER).digest == site.digest
+
+
+def test_no_name_and_no_template_lies_readable_on_the_disk(store, tmp_path):
+    offer(store)
+    apply(store)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert b"Siti" not in path.read_bytes()
+            assert np.arange(4, dtype="<f4").tobytes() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("offered", "message"),
+    [
+        ({"version": 1}, "has version 1, 2 is applied already"),
+        ({"version": 3, "device": "K02"}, "is for K02, this device is K01"),
+        ({"version": 3, "signer": Signer.generate("hadir.example/gallery")}, "not signed by"),
+        ({"version": 3, "expires_ms": NOW_MS - 1}, "has expired"),
+        ({"version": 3, "alter": True}, "is not the one its manifest names"),
+        ({"version": 3, "embedder": "other"}, "was made by the embedder other"),
+    ],
+)
+def test_what_must_not_be_applied_is_refused_and_what_was_applied_stays(store, offered, message):
+    offer(store, 2)
+    before = apply(store)
+    offer(store, **offered)
+    with pytest.raises(GalleryError, match=message):
+        apply(store)
+    assert store.load(*EMBEDDER).digest == before.digest
+    if "signer" not in offered:
+        assert apply(store) is None
+
+
+def test_an_applied_manifest_that_expired_still_runs(store):
+    offer(store)
+    apply(store)
+    assert store.load(*EMBEDDER).templates is not None
+
+
+def test_an_applied_gallery_that_was_damaged_is_named(store, tmp_path):
+    offer(store)
+    apply(store)
+    path = next((tmp_path / "applied").glob("gallery-*.sealed"))
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(GalleryError, match="gallery-1.sealed is not the one"):
+        store.load(*EMBEDDER)
+
+
+def test_a_gallery_of_nobody_is_a_gallery(store):
+    offer(store, people=())
+    assert apply(store).templates.people == ()
