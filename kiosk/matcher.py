@@ -73,9 +73,10 @@ def person_distances(templates: Templates, shots: NDArray[np.float32]) -> NDArra
     starts = templates._starts
     first = np.minimum.reduceat(distances, starts, axis=0)
     sizes = np.diff(np.append(starts, len(distances)))
-    # The second nearest is the nearest once the first is set aside, in the persons who have two.
-    distances[distances == np.repeat(first, sizes, axis=0)] = np.inf
-    second = np.minimum.reduceat(distances, starts, axis=0)
+    # The second nearest is the nearest once the first is set aside; where two are equally near, it is as near.
+    nearest = distances == np.repeat(first, sizes, axis=0)
+    second = np.minimum.reduceat(np.where(nearest, np.inf, distances), starts, axis=0)
+    second = np.where(np.add.reduceat(nearest, starts, axis=0, dtype=np.int32) > 1, first, second)
     return np.where(np.isfinite(second), (first + second) / 2.0, first).T.astype(np.float32)
 
 
@@ -109,7 +110,7 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
 def calibrated(templates: Templates, fpir: float = 1e-3) -> tuple[float, float]:
     """Threshold and margin for this gallery, from its own impostor pairs.
 
-    Distances between different people (median and the spread of their lower half) are taken as normal in
+    Distances between different people (their median, and the spread of those below it) are taken as normal in
     their lower tail; the threshold is where a stranger, compared with everybody enrolled, is named with
     probability `fpir`. It is never looser than DEFAULT_THRESHOLD, and is that where fewer than 200 pairs of
     people exist.
@@ -123,7 +124,8 @@ def calibrated(templates: Templates, fpir: float = 1e-3) -> tuple[float, float]:
     pairs = person_distances(templates, rows)
     own = np.searchsorted(templates._present, templates.owners[chosen])
     pairs[np.arange(len(rows)), own] = np.nan
-    median, low = np.nanquantile(pairs, (0.5, 0.01))
-    spread = (median - low) / -NormalDist().inv_cdf(0.01)
-    threshold = float(median + spread * NormalDist().inv_cdf(fpir / people))
+    normal, tail = NormalDist(), (0.02, 0.05, 0.1)
+    median, *low = np.nanquantile(pairs, (0.5, *tail))
+    spread = np.mean([(median - value) / -normal.inv_cdf(share) for value, share in zip(low, tail, strict=True)])
+    threshold = float(median + spread * normal.inv_cdf(fpir / people))
     return min(max(threshold, _STRICTEST), DEFAULT_THRESHOLD), DEFAULT_MARGIN
