@@ -21,14 +21,15 @@ class DayPaper:
     """What documents make of one working day.
 
     `code` is that of the recap where the whole day is excused ("" otherwise), `required` what remains of the
-    shift, seconds after midnight, `must` constrains the visit (see behaviour.visit; "absent": nobody comes).
+    shift, seconds after midnight, `must` constrains the visit (see behaviour.visit; "absent": nobody comes),
+    `attested` is the second of a mark that an approved correction adds, or None.
     """
 
     code: str = ""
     required: tuple[int, int] | None = None
     story: str = ""
     must: str = ""
-    corrected: bool = False
+    attested: int | None = None
 
 
 @dataclass
@@ -169,20 +170,21 @@ class _Desk:
             shift = office.shift_of(day)
             if shift is None:
                 continue
+            left = shift.end_s + self.rng.randrange(60, 1200, 60)
             self.papers.corrections.append(
                 {
                     "employee_id": self.person.employee_id,
                     "date": day.isoformat(),
                     "kind": office.CORRECTION_OUT,
-                    "from": office.instant(day, shift.start_s),
-                    "to": office.instant(day, shift.end_s),
+                    "from": office.instant(day, left),
+                    "to": "",
                     "reason": "lupa rekam pulang, disaksikan atasan",
                     "document": self.number("800.1.11.2", day),
                     "status": status,
                 }
             )
             story = f"forgot to mark out, correction {status}"
-            self.papers.days[day] = DayPaper("", None, story, "forget_out", corrected=status == "approved")
+            self.papers.days[day] = DayPaper("", None, story, "forget_out", left if status == "approved" else None)
 
 
 def _group_journey(desk: _Desk, seed: int, month: str, agencies: int) -> None:

@@ -46,6 +46,9 @@ WINDOW_BEFORE_S = 30 * 60
 GRACE_S = 59
 """Late counts only after 07:30:59 (the practice of ANRI 18/2016, from the press); then from 07:30:00."""
 
+EARLY_GRACE_S = 59
+"""Minutes count when complete (assumed, as in regulations/ambon/2026.yaml): less than one early is none."""
+
 REPEAT_S = 5 * 60
 """Marks within this time of one another are one visit."""
 
@@ -59,8 +62,8 @@ LEAVE = {
 PENDING, ORDER_OPEN, ORDER_DONE = "pending", "issued", "confirmed"
 """Status of a leave or correction not decided, of an order not reported, and of one that is."""
 
-CORRECTION_OUT = "out"
-"""Kind of a correction for a missing mark at the end."""
+CORRECTION_OUT = "forgotten_out"
+"""Kind of a correction for a missing mark at the end: `from` is the instant at which they left, `to` is empty."""
 
 WORK_MEASURE = "productivity"
 """What work.csv scores, 0 to 100."""

@@ -34,6 +34,8 @@ def judge(employee_id: str, day: date, paper: DayPaper, marks_ms: Sequence[int],
         return TruthDay(employee_id, day.isoformat(), code, arrived, left, late_s, early_s, story)
 
     seconds = [ms // 1000 for ms in marks_ms]
+    if paper.attested is not None:
+        seconds.append(paper.attested)
     shift = office.shift_of(day)
     if shift is None:
         return told("L", "", "", 0, 0, note or "day off")
@@ -52,19 +54,15 @@ def judge(employee_id: str, day: date, paper: DayPaper, marks_ms: Sequence[int],
     lone = last - first <= office.REPEAT_S
     came = None if lone and first - start > end - first else first
     went = None if lone and came is not None else last
-    if paper.corrected:
-        late_s, early_s = 0, 0
-    else:
-        late_s = end - start if came is None else max(0, came - start)
-        early_s = end - start if went is None else max(0, end - went)
-    if late_s <= office.GRACE_S:
-        late_s = 0
+    # Without a mark at one end, the whole of what was required is missing there.
+    late_s = end - start if came is None else _beyond(came - start, office.GRACE_S)
+    early_s = end - start if went is None else _beyond(end - went, office.EARLY_GRACE_S)
     code = "+".join(name for name, seconds in (("TL", late_s), ("PSW", early_s)) if seconds) or "H"
     parts = [paper.story, note if note not in paper.story else ""]
     if came is not None and late_s:
-        parts.append(f"came {_length(late_s)} late")
+        parts.append(f"came {_minutes(late_s)} late")
     if went is not None and early_s:
-        parts.append(f"left {_length(early_s)} early")
+        parts.append(f"left {_minutes(early_s)} early")
     return told(
         code,
         "" if came is None else office.instant(day, came),
@@ -75,5 +73,9 @@ def judge(employee_id: str, day: date, paper: DayPaper, marks_ms: Sequence[int],
     )
 
 
-def _length(seconds: int) -> str:
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+def _beyond(seconds: int, grace_s: int) -> int:
+    return seconds if seconds > grace_s else 0
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60} min"

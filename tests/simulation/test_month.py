@@ -229,7 +229,11 @@ def at(clock: str) -> int:
         (["07:30:00", "16:00:00"], "H", 0, 0),
         (["07:30:59", "16:00:00"], "H", 0, 0),
         (["07:31:00", "16:00:00"], "TL", 60, 0),
-        (["07:30:00", "15:59:59"], "PSW", 0, 1),
+        (["07:30:00", "15:59:01"], "H", 0, 0),
+        (["07:30:00", "15:59:00"], "PSW", 0, 60),
+        (["07:10:00"], "PSW", 0, 30600),
+        (["07:10:00", "07:14:00"], "PSW", 0, 30600),
+        (["06:50:00", "16:01:00"], "TL", 30600, 0),
         (["08:30:00", "15:00:00"], "TL+PSW", 3600, 3600),
         (["06:59:59", "07:00:00", "16:10:00"], "H", 0, 0),
         (["06:59:59"], "TK", 0, 0),
@@ -239,6 +243,18 @@ def at(clock: str) -> int:
 def test_a_day_is_judged_to_the_second(marks: list[str], code: str, late_s: int, early_s: int) -> None:
     day = judge("E00001", THURSDAY, DayPaper(), [at(mark) for mark in marks], "")
     assert (day.code, day.late_s, day.early_s) == (code, late_s, early_s)
+
+
+def test_an_attested_mark_counts_like_one_of_a_kiosk() -> None:
+    paper = DayPaper(attested=16 * 3600 + 120)
+    day = judge("E00001", THURSDAY, paper, [at("07:41:00")], "forgot to mark out")
+    assert (day.code, day.late_s, day.early_s) == ("TL", 660, 0)
+
+
+def test_after_a_duty_order_until_ten_lateness_counts_from_ten() -> None:
+    paper = DayPaper("", (10 * 3600, 16 * 3600), "duty order until 10:00")
+    assert judge("E00001", THURSDAY, paper, [at("09:50:00"), at("16:01:00")], "").code == "H"
+    assert judge("E00001", THURSDAY, paper, [at("10:20:00"), at("16:01:00")], "").late_s == 1200
 
 
 @given(
