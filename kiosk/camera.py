@@ -42,6 +42,12 @@ class Camera(Protocol):
 # A new source is one file and one line here. The modules load when asked for: a kiosk has no simulation
 # installed, and picamera2 exists only on a Raspberry Pi.
 SOURCES: dict[str, str] = {
+    "picamera2": "kiosk.cameras.picamera:open_picamera2",
+    "v4l2": "kiosk.cameras.capture:open_v4l2",
+    "rtsp": "kiosk.cameras.capture:open_rtsp",
+    "rtsps": "kiosk.cameras.capture:open_rtsp",
+    "file": "kiosk.cameras.film:open_film",
+    "exec": "kiosk.cameras.command:open_command",
     "sim": "simulation.scene:open_scene",
 }
 
