@@ -88,7 +88,12 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["shift"],
-                "properties": {"shift": {"type": "string"}, "from": _DATE, "to": _DATE, **dict.fromkeys(SCOPES, _NAMES)},
+                "properties": {
+                    "shift": {"type": "string"},
+                    "from": _DATE,
+                    "to": _DATE,
+                    **dict.fromkeys(SCOPES, _NAMES),
+                },
             },
         },
     },
@@ -167,9 +172,7 @@ class Calendar:
             name=value.get("name", source.path.stem),
             zone=value["zone"],
             sites=dict(value.get("sites", {})),
-            holidays=frozenset(
-                _date(source, ("holidays", n, "date")) for n in range(len(value.get("holidays", [])))
-            ),
+            holidays=frozenset(_date(source, ("holidays", n, "date")) for n in range(len(value.get("holidays", [])))),
             shifts=shifts,
             default_shift=value["default_shift"],
             assignments=tuple(_assignment(n, source, shifts) for n in range(len(value.get("assignments", [])))),

@@ -1,0 +1,360 @@
+"""A month computed: day records, then the regulation's steps, to payments with a line for every rupiah."""
+# ruff: noqa: S608 (the pieces of SQL are this module's own; texts from regulations pass through lit)
+
+from __future__ import annotations
+
+import calendar as months
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import gcd
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from server.allowance import wording
+from server.allowance.conditions import condition
+from server.allowance.inputs import Inputs, moment
+from server.allowance.people import register_marks, register_people, register_scores
+from server.allowance.regulation import Regulation, Step
+from server.allowance.steps import Month, day_total, quantity_denominator, run_step
+from server.attendance.calendar import EPOCH
+from server.attendance.days import build_days
+from server.attendance.prepare import Paper, papers, register_calendar, register_papers
+from server.errors import RegulationError
+
+ENGINE_VERSION = "1"
+"""Rises with every change that can change a figure or a byte of the result."""
+
+PAYABLE, HELD, INELIGIBLE, FORFEITED = "payable", "held", "ineligible", "forfeited"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A computed month; see docs/allowance.md for the columns. Lines of an employee sum to the net exactly."""
+
+    payments: pa.Table
+    lines: pa.Table
+    days: pa.Table
+    summary: dict[str, Any]
+
+
+def compute(inputs: Inputs, regulations: Regulation | Sequence[Regulation], month: str) -> Result:
+    """Compute `month` ("2026-10") under the one of the regulations in force for all of it.
+
+    Raises RegulationError when none or several are, ImportFailed for inputs that cannot be.
+    """
+    first, last = month_span(month)
+    regulation = _in_force([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
+    inputs = inputs.checked()
+    with duckdb.connect(":memory:", config=_CONFIG) as con:
+        return _compute(con, inputs, regulation, month, first, last)
+
+
+# Nothing is fetched at run time: an extension that is missing is an error, never a download.
+_CONFIG: dict[str, Any] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "preserve_insertion_order": False,
+}
+
+
+def month_span(month: str) -> tuple[date, date]:
+    """First and last day of "2026-10". Raises ValueError for anything else."""
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        raise ValueError(f"'{month}' is not a month such as 2026-10") from None
+    return first, first.replace(day=months.monthrange(first.year, first.month)[1])
+
+
+def _in_force(regulations: Sequence[Regulation], first: date, last: date) -> Regulation:
+    touching = [r for r in regulations if r.valid_from <= last and (r.valid_to is None or first <= r.valid_to)]
+    whole = [r for r in touching if r.holds_on(first) and r.holds_on(last)]
+    if len(touching) > 1:
+        names = " and ".join(r.path.name for r in touching)
+        raise RegulationError(f"two regulations for {first:%Y-%m}: {names}; end one before the other begins")
+    if not whole:
+        named = f"{touching[0].path.name} holds for a part only" if touching else "none is in force"
+        raise RegulationError(f"no regulation for all of {first:%Y-%m}: {named}; give the one that held then")
+    return whole[0]
+
+
+def _compute(
+    con: duckdb.DuckDBPyConnection, inputs: Inputs, regulation: Regulation, month: str, first: date, last: date
+) -> Result:
+    people = register_people(con, inputs, regulation, first, last)
+    found, faults = papers(inputs.leave, inputs.orders, inputs.corrections, regulation.excuses, people.offsets, moment)
+    register_papers(con, found, people.numbers)
+    register_marks(con, inputs.marks, found, people)
+    register_calendar(con, inputs.calendar, regulation.day, first, last)
+    build_days(con, regulation.day)
+    measures = register_scores(con, inputs, month, people)
+    period = Month(first, last, measures)
+    con.execute(_EVENT)
+    _person(con, regulation, first, last)
+    con.execute(_LINE)
+    con.execute("CREATE TABLE missing (emp BIGINT, reason VARCHAR)")
+    done: list[Step] = []
+    for number, step in enumerate(regulation.steps, 1):
+        run_step(con, step, number, done, period)
+        done.append(step)
+    reasons = _held(con, regulation, period, people.numbers, found, faults)
+    wording.register(con, regulation, first, last)
+    lines = _lines(con)
+    payments = _payments(con, regulation, first, reasons)
+    days = con.sql(_DAYS).to_arrow_table()
+    return Result(payments, lines, days, _summary(inputs, regulation, month, payments, measures))
+
+
+_EVENT = """
+CREATE TABLE event AS
+SELECT who, emp, variant, day, 'late' AS kind, late_min AS minutes, in_mk AS mk, '' AS ref
+FROM day_record WHERE late_min > 0
+UNION ALL SELECT who, emp, variant, day, 'early', early_min, out_mk, '' FROM day_record WHERE early_min > 0
+UNION ALL SELECT who, emp, variant, day, 'no_in', 0, out_mk, '' FROM day_record WHERE no_in = 1
+UNION ALL SELECT who, emp, variant, day, 'no_out', 0, in_mk, '' FROM day_record WHERE no_out = 1
+UNION ALL SELECT who, emp, variant, day, 'absent', 0, NULL, '' FROM day_record WHERE absent = 1
+UNION ALL SELECT who, emp, variant, day, 'code:' || code, 0, NULL, document FROM day_record WHERE excused = 1
+"""
+
+_LINE = """
+CREATE TABLE line (
+    step BIGINT, sub BIGINT, emp BIGINT, day BIGINT, kind VARCHAR, minutes BIGINT, mk BIGINT, ref VARCHAR,
+    base BIGINT, numerator BIGINT, denominator BIGINT, rupiah BIGINT
+)
+"""
+
+
+def _person(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date, last: date) -> None:
+    """`person`: the people with their counts of absence, days outside the employment, and whether they are eligible."""
+    con.execute("""
+CREATE TABLE absence AS
+SELECT c.emp, CAST(SUM(c.days) AS BIGINT) AS absent_days, MAX(c.days) AS absent_run
+FROM (
+    SELECT emp, part, CAST(SUM(absent) AS BIGINT) AS days
+    FROM (
+        SELECT emp, absent, SUM(1 - absent) OVER (PARTITION BY emp ORDER BY day ROWS UNBOUNDED PRECEDING) AS part
+        FROM day_record WHERE variant = 0 AND code <> 'L'
+    ) runs
+    WHERE absent = 1
+    GROUP BY emp, part
+) c
+GROUP BY c.emp
+""")
+    days = (last - first).days + 1
+    con.execute(f"""
+CREATE TABLE counted_person AS
+SELECT e.*, COALESCE(a.absent_days, 0) AS absent_days, COALESCE(a.absent_run, 0) AS absent_run,
+    {days} - GREATEST(0, e.last_day - e.first_day + 1) AS days_out
+FROM emp e LEFT JOIN absence a ON a.emp = e.emp
+""")
+    shut = [condition(gate.when, first) for gate in regulation.gates if gate.effect == INELIGIBLE]
+    refused = " OR ".join(f"({part})" for part in [*shut, f"p.days_out = {days}"])
+    con.execute(
+        f"CREATE TABLE person AS SELECT p.*, CASE WHEN {refused} THEN 0 ELSE 1 END AS eligible FROM counted_person p"
+    )
+    con.execute("CREATE TABLE state_0 AS SELECT emp, CAST(0 AS BIGINT) AS running FROM person")
+
+
+def _held(
+    con: duckdb.DuckDBPyConnection,
+    regulation: Regulation,
+    month: Month,
+    numbers: dict[str, int],
+    found: list[Paper],
+    faults: list[tuple[str, str]],
+) -> dict[int, list[str]]:
+    """Employee number → why the payment is held, in a fixed order."""
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for gate in regulation.gates:
+        if gate.effect == "hold":
+            rows = con.execute(f"SELECT p.emp FROM person p WHERE {condition(gate.when, month.first)}").fetchall()
+            for (emp,) in rows:
+                reasons[emp].append(gate.name["id"])
+    for (emp,) in con.execute("SELECT emp FROM emp WHERE NOT has_amount").fetchall():
+        reasons[emp].append("tidak ada besaran TPP untuk kelas jabatan")
+    for emp, reason in con.execute("SELECT DISTINCT emp, reason FROM missing ORDER BY emp, reason").fetchall():
+        reasons[emp].append(reason)
+    unresolved = defaultdict(list)
+    for paper in found:
+        if not paper.counted:
+            unresolved[numbers[paper.employee_id]].append(paper)
+    for emp, day, why in _disputed(con, regulation, month):
+        text = (EPOCH + timedelta(day)).isoformat()
+        if why == "document":
+            names = [paper.what for paper in unresolved[emp] if _touches(paper, day)]
+            text = f"{text}: belum diputuskan: {', '.join(names)}"
+        else:
+            text = f"{text}: waktu rekaman belum pasti"
+        if text not in reasons[emp]:
+            reasons[emp].append(text)
+    for who, fault in faults:
+        reasons[numbers[who]].append(fault)
+    for (emp,) in con.execute("SELECT emp FROM line GROUP BY emp HAVING SUM(rupiah) < 0 ORDER BY emp").fetchall():
+        reasons[emp].append("jumlah yang diterima kurang dari nol")
+    return reasons
+
+
+def _touches(paper: Paper, day: int) -> bool:
+    if paper.by_date:
+        return paper.begin <= day <= paper.end
+    return (day - 1) * 86400 < paper.end and paper.begin < (day + 2) * 86400
+
+
+def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Month) -> list[tuple[int, int, str]]:
+    """(employee, day, "dating" or "document") where an undecided fact would change what the day costs."""
+    priced = [(n, step) for n, step in enumerate(regulation.steps, 1) if step.by.kind == "events"]
+    found: set[tuple[int, int, str]] = set()
+    for number, step in priced:
+        total = day_total(step, quantity_denominator(step, month))
+        found.update(
+            con.execute(f"""
+WITH cost AS (
+    SELECT who, day, {total} AS kept
+    FROM (
+        SELECT e.who, e.day, c.n FROM event e JOIN cost_{number} c ON c.kind = e.kind
+            AND e.minutes BETWEEN c.first_minute AND c.last_minute
+    ) x GROUP BY who, day
+), priced AS (
+    SELECT r.emp, r.variant, r.day, r.absent, COALESCE(c.kept, 0) AS kept
+    FROM day_record r LEFT JOIN cost c ON c.who = r.who AND c.day = r.day
+    WHERE r.emp IN (SELECT emp FROM who WHERE variant > 0)
+)
+SELECT DISTINCT v.emp, v.day, CASE WHEN v.variant = 4 THEN 'document' ELSE 'dating' END AS why
+FROM priced v JOIN priced b ON b.emp = v.emp AND b.day = v.day AND b.variant = 0
+WHERE v.variant > 0 AND (v.kept <> b.kept OR v.absent <> b.absent)
+""").fetchall()
+        )
+    return sorted(found)
+
+
+def _lines(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The table of lines in the order in which a person reads them."""
+    pairs = con.execute("SELECT DISTINCT numerator, denominator FROM line WHERE rupiah <> 0").fetchall()
+    shared = [(n, d, n // gcd(n, d), d // gcd(n, d)) for n, d in pairs]
+    names = ("n", "d", "numerator", "denominator")
+    columns = {name: pa.array([row[place] for row in shared], pa.int64()) for place, name in enumerate(names)}
+    con.register("reduced", pa.table(columns))
+    return con.sql(wording.LINES).to_arrow_table()
+
+
+def _payments(
+    con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date, reasons: dict[int, list[str]]
+) -> pa.Table:
+    sums = {
+        account: "COALESCE(SUM(CASE WHEN "
+        + (f"l.step IN ({', '.join(map(str, numbers))})" if numbers else "1 = 0")
+        + " THEN l.rupiah END), 0)"
+        for account, numbers in _accounts(regulation).items()
+    }
+    rows = con.execute(f"""
+SELECT p.emp, p.employee_id, p.eligible, p.days_out, CAST({sums["gross"]} AS BIGINT) AS gross,
+    CAST(-{sums["deduction"]} AS BIGINT), CAST(-{sums["dues"]} AS BIGINT), CAST(-{sums["tax"]} AS BIGINT),
+    CAST(COALESCE(SUM(l.rupiah), 0) AS BIGINT) AS net
+FROM person p LEFT JOIN line l ON l.emp = p.emp
+GROUP BY p.emp, p.employee_id, p.eligible, p.days_out ORDER BY p.employee_id
+""").fetchall()
+    shut = _gate_reasons(con, regulation, first)
+    forfeited = _forfeits(con, regulation)
+    status, reason = [], []
+    for emp, _, eligible, *_ in rows:
+        if not eligible:
+            status.append(INELIGIBLE)
+            reason.append("; ".join(shut.get(emp, ["di luar masa kerja sepanjang bulan"])))
+        elif reasons.get(emp):
+            status.append(HELD)
+            reason.append("; ".join(reasons[emp]))
+        elif emp in forfeited:
+            status.append(FORFEITED)
+            reason.append("; ".join(forfeited[emp]))
+        else:
+            status.append(PAYABLE)
+            reason.append("")
+    numbers = {
+        name: pa.array([row[place] for row in rows], pa.int64())
+        for place, name in enumerate(("gross", "deductions", "dues", "tax", "net"), 4)
+    }
+    ids = pa.array([row[1] for row in rows], pa.string())
+    return pa.table({"employee_id": ids, **numbers, "status": status, "reason": reason} if rows else _no_payments())
+
+
+def _no_payments() -> dict[str, pa.Array]:
+    texts = {name: pa.array([], pa.string()) for name in ("employee_id", "status", "reason")}
+    money = {name: pa.array([], pa.int64()) for name in ("gross", "deductions", "dues", "tax", "net")}
+    return {"employee_id": texts["employee_id"], **money, "status": texts["status"], "reason": texts["reason"]}
+
+
+def _accounts(regulation: Regulation) -> dict[str, list[int]]:
+    accounts: dict[str, list[int]] = {"gross": [], "deduction": [], "dues": [], "tax": []}
+    for number, step in enumerate(regulation.steps, 1):
+        accounts[step.account].append(number)
+    return accounts
+
+
+def _gate_reasons(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date) -> dict[int, list[str]]:
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for gate in regulation.gates:
+        if gate.effect == INELIGIBLE:
+            for (emp,) in con.execute(f"SELECT p.emp FROM person p WHERE {condition(gate.when, first)}").fetchall():
+                reasons[emp].append(gate.name["id"])
+    return reasons
+
+
+def _forfeits(con: duckdb.DuckDBPyConnection, regulation: Regulation) -> dict[int, list[str]]:
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for number, step in enumerate(regulation.steps, 1):
+        if step.effect == "forfeit":
+            for (emp,) in con.execute(f"SELECT emp FROM base_{number} ORDER BY emp").fetchall():
+                reasons[emp].append(step.name["id"])
+    return reasons
+
+
+_DAYS = f"""
+SELECT e.employee_id, CAST(m.date_text AS DATE) AS date, r.code,
+    {wording.instant("r.in_at", "fd", "fc", "e")} AS first_in,
+    {wording.instant("r.out_at", "ld", "lc", "e")} AS last_out,
+    CAST(r.required_s AS BIGINT) AS required_s, CAST(r.late_s AS BIGINT) AS late_s,
+    CAST(r.early_s AS BIGINT) AS early_s
+FROM day_record r
+JOIN emp e ON e.emp = r.emp
+JOIN month_day m ON m.day = r.day
+{wording.joins("r.in_at", "fd", "fc", "e")}
+{wording.joins("r.out_at", "ld", "lc", "e")}
+WHERE r.variant = 0
+ORDER BY e.employee_id, r.day
+"""
+
+
+def _summary(
+    inputs: Inputs, regulation: Regulation, month: str, payments: pa.Table, measures: frozenset[str]
+) -> dict[str, Any]:
+    status = payments["status"].to_pylist()
+    wanted = {step.by.measure for step in regulation.steps if step.by.kind == "measure" and step.by.shortfall}
+    return {
+        "month": month,
+        "engine": ENGINE_VERSION,
+        "regulation": regulation.id,
+        "regulation_name": regulation.name,
+        "regulation_sha256": regulation.sha256,
+        "input_sha256": inputs.sha256(),
+        "employees": len(status),
+        "status": {name: status.count(name) for name in (PAYABLE, HELD, INELIGIBLE, FORFEITED)},
+        "totals": {name: sum(payments[name].to_pylist()) for name in ("gross", "deductions", "dues", "tax", "net")},
+        "payable_net": sum(
+            net for net, state in zip(payments["net"].to_pylist(), status, strict=True) if state == PAYABLE
+        ),
+        "marks_of_unknown_people": _strangers(inputs),
+        "measures_without_scores": sorted(wanted - measures),
+        "assumed": [
+            {"file": a.file, "line": a.line, "key": a.key, "article": a.article} for a in regulation.assumed_values()
+        ],
+    }
+
+
+def _strangers(inputs: Inputs) -> int:
+    known = set(inputs.employees["employee_id"].to_pylist())
+    counts = inputs.marks["employee_id"].value_counts()
+    return sum(entry["counts"].as_py() for entry in counts if entry["values"].as_py() not in known)

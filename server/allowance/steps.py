@@ -1,0 +1,369 @@
+"""The steps of a regulation as SQL: for each, its base, what it counts, caps and rounding, and a line for each rupiah.
+
+A step's lines: one for each thing counted (truncated to whole rupiah), then what the caps give back, what the ceiling
+takes off, the rounding, and what exceeds the allowance that is left. They sum to the step's result exactly.
+"""
+# ruff: noqa: S608 (the pieces of SQL are this module's own; texts from regulations pass through lit)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from math import lcm
+
+import duckdb
+import pyarrow as pa
+
+from server.allowance.conditions import condition
+from server.allowance.regulation import Step
+from server.allowance.tables import Brackets, Events, Rates, ScoreBands, denominator
+from server.attendance.sql import div, lit, rounded
+
+SCORE = 100
+"""Scores are counted in hundredths."""
+
+LAST_MINUTE = 10**6
+"""Stands for a band without end."""
+
+MAIN, CAP_DAY, CAP_MONTH, CEILING, ROUNDING, CAP_LEFT = range(6)
+"""The kinds of a step's lines, in order; they become `sub` of the table line."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """The month's first and last day, and the measures for which anybody has a score in it."""
+
+    first: date
+    last: date
+    measures: frozenset[str]
+
+    @property
+    def days(self) -> int:
+        """Calendar days of the month."""
+        return (self.last - self.first).days + 1
+
+
+def quantity_denominator(step: Step, month: Month) -> int:
+    """What the integers that a step counts are parts of, with its caps whole numbers of the same."""
+    by = step.by
+    own = denominator(by.table)
+    if by.kind == "measure" and by.table is None:
+        own = by.per * SCORE
+    if by.kind == "not_employed":
+        own = month.days
+    caps = [cap.denominator for cap in (step.cap_day, step.cap_month) if cap is not None]
+    return lcm(own, *caps)
+
+
+def run_step(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: list[Step], month: Month) -> None:
+    """Compute step `number` (from 1): its rows in `line` and `missing`, and `state_<number>`."""
+    for statement in _statements(con, step, number, before, month):
+        con.execute(statement)
+
+
+def _statements(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: list[Step], month: Month) -> list[str]:
+    parts = quantity_denominator(step, month)
+    share = step.base_fraction * step.fraction
+    numerator, whole = share.numerator, share.denominator * parts
+    return [
+        _base(step, number, before, month),
+        *_counted(con, step, number, parts, month),
+        _days(step, number, parts),
+        _result(step, number, parts, numerator, whole),
+        *_lines(step, number, numerator, whole),
+        _state(number),
+    ]
+
+
+def _base(step: Step, number: int, before: list[Step], month: Month) -> str:
+    places = {f"step:{other.id}": f"s.v_{place}" for place, other in enumerate(before, 1)}
+
+    def column(term: str) -> str:
+        kind, _, name = term.partition(":")
+        if term in places:
+            return places[term]
+        return {
+            "component": f"COALESCE(p.c_{name}, 0)",
+            "input": f"COALESCE(p.{name}, 0)",
+            "rupiah": name,
+            "running": "s.running",
+        }[kind]
+
+    total = " + ".join(column(term) for term in step.base)
+    ceiling = "g.base"
+    if step.ceiling:
+        used = f"COALESCE(g.{step.ceiling.less}, 0)" if step.ceiling.less else "0"
+        ceiling = f"LEAST(g.base, GREATEST(0, {step.ceiling.rupiah} - {used}))"
+    return f"""
+CREATE TABLE base_{number} AS
+SELECT g.emp, g.base, {ceiling} AS counted, GREATEST(0, g.running) AS left_over
+FROM (
+    SELECT p.*, s.running, GREATEST(0, {total}) AS base
+    FROM person p JOIN state_{number - 1} s ON s.emp = p.emp
+    WHERE p.eligible = 1 AND {condition(step.when, month.first)}
+) g
+"""
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, pa.Array]) -> None:
+    con.register(f"{name}_in", pa.table(columns))
+    con.execute(f"CREATE TABLE {name} AS SELECT * FROM {name}_in")
+
+
+def _whole(share: Fraction, parts: int) -> int:
+    return int(share * parts)
+
+
+def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int, month: Month) -> list[str]:
+    """`quantity_<number>`: what the step counts, in parts of `parts`; and who lacks an input (`missing`)."""
+    by = step.by
+    statements = []
+    inputs = [term.removeprefix("input:") for term in step.base if term.startswith("input:")]
+    inputs += [step.ceiling.less] if step.ceiling and step.ceiling.less else []
+    for name in inputs:
+        statements.append(_missing(number, f"{name} belum ada", f"p.{name} IS NULL"))
+    head = f"CREATE TABLE quantity_{number} AS"
+    single = "CAST(NULL AS BIGINT) AS day, '' AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
+    if by.kind == "events" and isinstance(by.table, Events):
+        register_costs(con, by.table, number, parts)
+        return [
+            *statements,
+            f"{head} SELECT e.emp, e.day, e.kind, e.minutes, e.mk, e.ref, c.n FROM event e "
+            f"JOIN base_{number} b ON b.emp = e.emp JOIN cost_{number} c ON c.kind = e.kind "
+            "AND e.minutes BETWEEN c.first_minute AND c.last_minute WHERE e.variant = 0 AND c.n > 0",
+        ]
+    if by.kind == "measure":
+        return [*statements, *_measured(con, step, number, parts, month, f"{head} SELECT b.emp, {single}")]
+    if by.kind == "rates" and isinstance(by.table, Rates):
+        rates = by.table.rates
+        _register(
+            con,
+            f"rate_{number}",
+            {"k": pa.array(list(rates), pa.string()), "n": pa.array([_whole(r, parts) for r in rates.values()])},
+        )
+        key = f"split_part(p.{by.attribute}, {lit(by.until)}, 1)" if by.until else f"p.{by.attribute}"
+        found = f"EXISTS (SELECT 1 FROM rate_{number} r WHERE r.k = {key})"
+        return [
+            *statements,
+            _missing(number, f"tidak ada tarif untuk {by.attribute}", f"p.{by.attribute} IS NULL OR NOT {found}"),
+            f"{head} SELECT b.emp, {single}, r.n FROM base_{number} b JOIN person p ON p.emp = b.emp "
+            f"JOIN rate_{number} r ON r.k = {key}",
+        ]
+    if by.kind == "brackets" and isinstance(by.table, Brackets) and by.keys:
+        _register_brackets(con, by.table, by.keys.keys, number, parts)
+        found = f"EXISTS (SELECT 1 FROM category_{number} c WHERE c.k = p.{by.attribute})"
+        return [
+            *statements,
+            _missing(
+                number, f"{by.attribute} belum ada atau tidak dikenal", f"p.{by.attribute} IS NULL OR NOT {found}"
+            ),
+            f"{head} SELECT b.emp, {single}, r.n FROM base_{number} b JOIN person p ON p.emp = b.emp "
+            f"JOIN category_{number} c ON c.k = p.{by.attribute} JOIN bracket_{number} r ON r.category = c.category "
+            "AND b.counted > r.above AND b.counted <= r.up_to",
+        ]
+    if by.kind == "dues":
+        chosen = f" WHERE d.kind IN ({', '.join(lit(kind) for kind in by.dues)})" if by.dues else ""
+        return [
+            *statements,
+            f"{head} SELECT b.emp, CAST(NULL AS BIGINT) AS day, d.kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, "
+            f"'' AS ref, d.rupiah AS n FROM base_{number} b JOIN due d ON d.emp = b.emp{chosen}",
+        ]
+    if by.kind == "not_employed":
+        return [
+            *statements,
+            f"{head} SELECT b.emp, {single}, p.days_out AS n FROM base_{number} b JOIN person p ON p.emp = b.emp "
+            "WHERE p.days_out > 0",
+        ]
+    return [*statements, f"{head} SELECT b.emp, {single}, {parts} AS n FROM base_{number} b"]
+
+
+def _missing(number: int, reason: str, lacks: str) -> str:
+    return (
+        f"INSERT INTO missing SELECT p.emp, {lit(reason)} FROM person p JOIN base_{number} b ON b.emp = p.emp "
+        f"WHERE {lacks}"
+    )
+
+
+def register_costs(con: duckdb.DuckDBPyConnection, table: Events, number: int, parts: int) -> None:
+    """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`."""
+    rows = [("late", band.first, band.last or LAST_MINUTE, band.cost) for band in table.late]
+    rows += [("early", band.first, band.last or LAST_MINUTE, band.cost) for band in table.early]
+    rows += [("no_in", 0, 0, table.no_in), ("no_out", 0, 0, table.no_out), ("absent", 0, 0, table.absent)]
+    rows += [(f"code:{code}", 0, 0, cost) for code, cost in table.codes.items()]
+    _register(
+        con,
+        f"cost_{number}",
+        {
+            "kind": pa.array([row[0] for row in rows]),
+            "first_minute": pa.array([row[1] for row in rows], pa.int64()),
+            "last_minute": pa.array([row[2] for row in rows], pa.int64()),
+            "n": pa.array([_whole(row[3], parts) for row in rows], pa.int64()),
+        },
+    )
+
+
+def _register_brackets(
+    con: duckdb.DuckDBPyConnection, table: Brackets, keys: dict[str, str], number: int, parts: int
+) -> None:
+    rows = []
+    for category, brackets in table.brackets.items():
+        above = -1
+        for up_to, rate in brackets:
+            rows.append((category, above, up_to if up_to is not None else 10**12, _whole(rate, parts)))
+            above = up_to if up_to is not None else above
+    _register(
+        con,
+        f"bracket_{number}",
+        {
+            "category": pa.array([row[0] for row in rows]),
+            **{
+                name: pa.array([row[place] for row in rows], pa.int64())
+                for place, name in enumerate(("above", "up_to", "n"), 1)
+            },
+        },
+    )
+    _register(con, f"category_{number}", {"k": pa.array(list(keys)), "category": pa.array(list(keys.values()))})
+
+
+def _measured(
+    con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int, month: Month, head: str
+) -> list[str]:
+    by = step.by
+    score = f"(SELECT emp, score FROM work WHERE measure = {lit(by.measure)})"
+    if isinstance(by.table, ScoreBands):
+        bands = by.table.bands
+        ends = [int(first * SCORE) for first, _ in bands[1:]] + [10**12]
+        _register(
+            con,
+            f"band_{number}",
+            {
+                "low": pa.array([int(first * SCORE) for first, _ in bands], pa.int64()),
+                "below": pa.array(ends, pa.int64()),
+                "n": pa.array([_whole(rate, parts) for _, rate in bands], pa.int64()),
+            },
+        )
+        source = (
+            f"(SELECT w.emp, g.n AS achieved FROM {score} w JOIN band_{number} g ON w.score >= g.low "
+            "AND w.score < g.below)"
+        )
+    else:
+        source = f"(SELECT emp, score * {parts // (by.per * SCORE)} AS achieved FROM {score} w)"
+    unknown = {"full": parts, "zero": 0, "hold": parts if by.shortfall else 0}[by.missing]
+    achieved = f"COALESCE(w.achieved, {unknown})"
+    n = f"GREATEST(0, {parts} - {achieved})" if by.shortfall else achieved
+    statements = [f"{head}, {n} AS n FROM base_{number} b LEFT JOIN {source} w ON w.emp = b.emp"]
+    # A shortfall that nobody's score shows is not reckoned at all (the summary says so); otherwise who lacks is held.
+    if by.missing == "hold" and not (by.shortfall and by.measure not in month.measures):
+        lacks = f"NOT EXISTS (SELECT 1 FROM work w WHERE w.emp = p.emp AND w.measure = {lit(by.measure)})"
+        statements.append(_missing(number, f"nilai {by.measure} belum ada", lacks))
+    return statements
+
+
+def day_total(step: Step, parts: int) -> str:
+    """SQL of what a day's events cost together, after the day's cap."""
+    events = step.by.table
+    larger = isinstance(events, Events) and events.late_and_early == "larger"
+    total = "MAX(n)" if larger else "CAST(SUM(n) AS BIGINT)"
+    return f"LEAST({total}, {_whole(step.cap_day, parts)})" if step.cap_day is not None else total
+
+
+def _days(step: Step, number: int, parts: int) -> str:
+    return f"""
+CREATE TABLE per_day_{number} AS
+SELECT emp, day, CAST(SUM(n) AS BIGINT) AS n, {day_total(step, parts)} AS kept
+FROM quantity_{number} GROUP BY emp, day
+"""
+
+
+def _result(step: Step, number: int, parts: int, numerator: int, whole: int) -> str:
+    kept = "CAST(SUM(kept) AS BIGINT)"
+    if step.cap_month is not None:
+        kept = f"LEAST({kept}, {_whole(step.cap_month, parts)})"
+    result = rounded(f"t.counted * t.kept * {numerator}", whole, step.rounding.mode, step.rounding.unit)
+    final = "LEAST(r.rounded, r.left_over)" if step.cap_running else "r.rounded"
+    return f"""
+CREATE TABLE result_{number} AS
+SELECT r.*, {final} AS final
+FROM (
+    SELECT t.*, {result} AS rounded
+    FROM (
+        SELECT b.emp, b.base, b.counted, b.left_over, m.n, m.kept
+        FROM base_{number} b
+        JOIN (SELECT emp, CAST(SUM(kept) AS BIGINT) AS n, {kept} AS kept FROM per_day_{number} GROUP BY emp) m
+            ON m.emp = b.emp
+    ) t
+) r
+"""
+
+
+def _lines(step: Step, number: int, numerator: int, whole: int) -> list[str]:
+    """Line by line; `sign` turns what a step takes into minus rupiah."""
+
+    def amount(base: str, n: str) -> str:
+        return div(f"{base} * {n} * {numerator}", whole)
+
+    def insert(sub: int, day: str, kind: str, detail: str, n: str, rupiah: str, source: str) -> str:
+        return (
+            f"INSERT INTO line SELECT {number}, {sub}, r.emp, {day}, {kind}, {detail}, r.base, {n} * {numerator}, "
+            f"{whole}, {step.sign} * ({rupiah}) FROM {source}"
+        )
+
+    none, empty = "CAST(NULL AS BIGINT)", "0, CAST(NULL AS BIGINT), ''"
+    with_days = f"result_{number} r JOIN per_day_{number} d ON d.emp = r.emp"
+    source = f"result_{number} r JOIN quantity_{number} q ON q.emp = r.emp"
+    statements = [insert(MAIN, "q.day", "q.kind", "q.minutes, q.mk, q.ref", "q.n", amount("r.base", "q.n"), source)]
+    statements.append(
+        insert(
+            CAP_DAY, "d.day", "'cap_day'", empty, "(d.n - d.kept)", f"-{amount('r.base', '(d.n - d.kept)')}", with_days
+        )
+        + " WHERE d.n > d.kept"
+    )
+    alone = f"result_{number} r"
+    statements.append(
+        insert(CAP_MONTH, none, "'cap_month'", empty, "(r.n - r.kept)", f"-{amount('r.base', '(r.n - r.kept)')}", alone)
+        + " WHERE r.n > r.kept"
+    )
+    over = f"{amount('r.counted', 'r.kept')} - {amount('r.base', 'r.kept')}"
+    statements.append(insert(CEILING, none, "'ceiling'", empty, "r.kept", over, alone) + " WHERE r.counted < r.base")
+    so_far = (
+        f"(SELECT emp, CAST(SUM(rupiah) AS BIGINT) * {step.sign} AS lines FROM line WHERE step = {number} GROUP BY emp)"
+    )
+    statements.append(
+        insert(
+            ROUNDING,
+            none,
+            "'rounding'",
+            empty,
+            "r.kept",
+            "r.rounded - l.lines",
+            f"{alone} JOIN {so_far} l ON l.emp = r.emp",
+        )
+        + " WHERE r.rounded <> l.lines"
+    )
+    statements.append(
+        insert(CAP_LEFT, none, "'cap_left'", empty, "0", "r.final - r.rounded", alone) + " WHERE r.final <> r.rounded"
+    )
+    return [statements[0], *(statement for statement in statements[1:] if _possible(step, statement))]
+
+
+def _possible(step: Step, statement: str) -> bool:
+    """Whether a step can have such lines at all; leaving the others out halves the statements."""
+    larger = isinstance(step.by.table, Events) and step.by.table.late_and_early == "larger"
+    return not (
+        ("'cap_day'" in statement and step.cap_day is None and not larger)
+        or ("'cap_month'" in statement and step.cap_month is None)
+        or ("'ceiling'" in statement and step.ceiling is None)
+        or ("'cap_left'" in statement and not step.cap_running)
+    )
+
+
+def _state(number: int) -> str:
+    earlier = "".join(f"s.v_{place}, " for place in range(1, number))
+    return f"""
+CREATE TABLE state_{number} AS
+SELECT s.emp, {earlier}COALESCE(l.rupiah, 0) AS v_{number}, s.running + COALESCE(l.rupiah, 0) AS running
+FROM state_{number - 1} s
+LEFT JOIN (SELECT emp, CAST(SUM(rupiah) AS BIGINT) AS rupiah FROM line WHERE step = {number} GROUP BY emp) l
+    ON l.emp = s.emp
+"""

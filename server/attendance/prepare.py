@@ -1,0 +1,165 @@
+"""Facts made ready for the day records: numbered people and marks, excuses from leave, orders and corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from server.attendance.calendar import EPOCH, Calendar, days_between
+from server.attendance.rules import COUNTED, IGNORED, DayRules, Excuses, Window
+
+Moment = Callable[[str, int, bool], int]
+"""(ISO 8601 text, seconds east of UTC, whether it ends something) → Unix seconds."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Leave, a duty order or a correction of one employee, as the computation uses it.
+
+    `by_date`: `begin` and `end` are days since 1970-01-01, both included, else Unix seconds. `counted`: decided.
+    `mark`: not an excuse, but a mark at `begin`.
+    """
+
+    employee_id: str
+    by_date: bool
+    begin: int
+    end: int
+    code: str
+    document: str
+    counted: bool
+    mark: bool
+    what: str
+
+
+def ordinal(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def papers(
+    leave: pa.Table, orders: pa.Table, corrections: pa.Table, rules: Excuses, offsets: dict[str, int], moment: Moment
+) -> tuple[list[Paper], list[tuple[str, str]]]:
+    """All that excuses, and (employee, reason) of what cannot be read: those are held, not guessed."""
+    found: list[Paper] = []
+    faults: list[tuple[str, str]] = []
+    kinds = (
+        ("leave", leave, lambda row: rules.leave.get(row["kind"].lower(), rules.leave.get("other"))),
+        ("order", orders, lambda row: rules.orders),
+        (
+            "correction",
+            corrections,
+            lambda row: rules.corrections.get(row["kind"].lower(), rules.corrections.get("other")),
+        ),
+    )
+    for what, table, code_of in kinds:
+        for row in table.to_pylist():
+            who, status = row["employee_id"], (row["status"] or "approved").lower()
+            if who not in offsets or status in IGNORED:
+                continue
+            name = f"{what} {row.get('order_id') or row['document'] or row.get('from') or row.get('date')}"
+            code = code_of(row)
+            if code is None:
+                faults.append((who, f"{name}: the kind '{row['kind']}' is not in the regulation"))
+                continue
+            try:
+                begin, end, by_date, mark = _span(row, offsets[who], moment)
+            except ValueError as cause:
+                faults.append((who, f"{name}: {cause}"))
+                continue
+            counted = status in COUNTED and bool(row["document"] or not rules.needs_document)
+            document = row["document"] or ""
+            found.append(Paper(who, by_date, begin, end, code, document, counted, mark, name))
+    return sorted(found, key=lambda p: (p.employee_id, p.begin, p.end, p.code, p.document)), faults
+
+
+def _span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
+    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone."""
+    begin, end = row.get("from"), row.get("to")
+    if begin is None:
+        if row.get("date") is None:
+            raise ValueError("neither from nor date")
+        return ordinal(row["date"]), ordinal(row["date"]), True, False
+    if len(begin) == 10 and (end is None or len(end) == 10):
+        first, last = date.fromisoformat(begin), date.fromisoformat(end or begin)
+        if last < first:
+            raise ValueError(f"ends on {last}, before it begins on {first}")
+        return ordinal(first), ordinal(last), True, False
+    start = moment(begin, offset, False)
+    if end is None:
+        return start, start, False, True
+    stop = moment(end, offset, True)
+    if stop <= start:
+        raise ValueError(f"ends at {end}, not after it begins at {begin}")
+    return start, stop, False, False
+
+
+def register_papers(con: duckdb.DuckDBPyConnection, found: list[Paper], numbers: dict[str, int]) -> None:
+    """The table `excuse`."""
+    rows = [paper for paper in found if not paper.mark]
+    con.register(
+        "excuse_in",
+        pa.table(
+            {
+                "x": pa.array(range(len(rows)), pa.int64()),
+                "emp": pa.array([numbers[p.employee_id] for p in rows], pa.int64()),
+                "by_date": pa.array([int(p.by_date) for p in rows], pa.int64()),
+                "a": pa.array([p.begin for p in rows], pa.int64()),
+                "b": pa.array([p.end for p in rows], pa.int64()),
+                "code": pa.array([p.code for p in rows], pa.string()),
+                "document": pa.array([p.document for p in rows], pa.string()),
+                "counted": pa.array([int(p.counted) for p in rows], pa.int64()),
+            }
+        ),
+    )
+    con.execute("CREATE TABLE excuse AS SELECT * FROM excuse_in")
+
+
+def register_calendar(
+    con: duckdb.DuckDBPyConnection, calendar: Calendar, rules: DayRules, first: date, last: date
+) -> None:
+    """The tables `month_day`, `shift_day` (local seconds since 1970), `duty` (who has which shift) and `reach`."""
+    days = days_between(first, last)
+    con.register(
+        "month_day_in",
+        pa.table({"day": pa.array([ordinal(day) for day in days]), "date_text": [day.isoformat() for day in days]}),
+    )
+    con.execute("CREATE TABLE month_day AS SELECT * FROM month_day_in")
+    rows = []
+    reach: set[int] = set()
+    for name in sorted(calendar.shifts):
+        for day in days:
+            span = calendar.shift_on(name, day)
+            if span is None:
+                continue
+            bounds = {"start": span[0], "end": span[1]}
+            windows = [_bounds(window, bounds) for window in (rules.in_window, rules.out_window)]
+            number = ordinal(day)
+            base = number * 86400
+            edges = [base + edge for window in windows for edge in window]
+            rows.append((name, number, base + span[0], base + span[1], *edges))
+            reach.update(edge // 86400 for window in windows for edge in window)
+    columns = ("shift", "day", "start_l", "end_l", "in_from", "in_to", "out_from", "out_to")
+    types = [pa.string(), *[pa.int64()] * 7]
+    table = pa.table({c: pa.array([row[n] for row in rows], types[n]) for n, c in enumerate(columns)})
+    con.register("shift_day_in", table)
+    con.execute("CREATE TABLE shift_day AS SELECT * FROM shift_day_in")
+    spread = range(min(reach), max(reach) + 1) if reach else range(1)
+    con.register("reach_in", pa.table({"k": pa.array(list(spread), pa.int64())}))
+    con.execute("CREATE TABLE reach AS SELECT * FROM reach_in")
+    duties = [(-1, "", "", calendar.default_shift, ordinal(first), ordinal(last))]
+    for place, entry in enumerate(calendar.assignments):
+        begin, end = ordinal(max(entry.first, first)), ordinal(min(entry.last, last))
+        duties += [(place, entry.column, value, entry.shift, begin, end) for value in entry.values]
+    names = ("place", "col", "val", "shift", "from_day", "to_day")
+    kinds = (pa.int64(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64())
+    con.register("duty_in", pa.table({c: pa.array([row[n] for row in duties], kinds[n]) for n, c in enumerate(names)}))
+    con.execute("CREATE TABLE duty AS SELECT * FROM duty_in")
+
+
+def _bounds(window: Window, bounds: dict[str, int]) -> tuple[int, int]:
+    return bounds[window.from_anchor] + window.from_s, bounds[window.to_anchor] + window.to_s
