@@ -27,3 +27,11 @@ class Refused(ServerError, PermissionError):
 
 class Conflict(ServerError, ValueError):
     """What was asked contradicts what is already recorded."""
+
+
+class ReportRefused(ServerError, ValueError):
+    """A report that must not be written: its figures do not add up, or it names what the month does not have."""
+
+
+class Unauthenticated(Refused):
+    """A request of which it is not known who asks."""

@@ -1,0 +1,46 @@
+"""The command line of the server: `hadir server …`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+from sqlalchemy.exc import DBAPIError
+
+from protocol.errors import ProtocolError
+from server.commands import devices, enrolment, installation, month, people
+from server.commands.common import Command, Commands
+from server.errors import ServerError
+from server.reports.safe import clean
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 2 with one sentence on standard error when it could not."""
+    options = _parser().parse_args(arguments)
+    try:
+        return cast(Command, options.command)(options) or 0
+    except (ServerError, ProtocolError) as error:
+        problem = str(error)
+    except DBAPIError as error:
+        problem = f"the database refuses ({error.orig}); nothing was changed"
+    except OSError as error:
+        problem = f"{error.filename or 'input or output'}: {error.strerror or error}"
+    except KeyboardInterrupt:
+        return 130
+    print(f"hadir: {clean(problem)}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hadir server",
+        description="The central server: devices, people, months.",
+        epilog="example:\n  hadir server close 2026-10 --by bkpsdm.rina",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
+    for domain in (installation, devices, people, enrolment, month):
+        domain.register(commands)
+    return parser

@@ -1,0 +1,71 @@
+"""What commands share: their registration, the configuration, tables and times on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from server import config
+from server.reports.safe import clean
+from server.services import Services, open_services
+
+Command = Callable[[argparse.Namespace], int | None]
+WIT = timezone(timedelta(hours=9), "WIT")
+_DEFAULT = Path(os.environ.get("HADIR_SERVER_CONFIG", "/etc/hadir/server.yaml"))
+
+
+class Commands:
+    """Adds commands, each with a summary, an example and `--config`."""
+
+    def __init__(self, parsers: Any) -> None:
+        self._parsers = parsers
+
+    def add(self, name: str, command: Command, summary: str, example: str) -> argparse.ArgumentParser:
+        """A command of this name; what else it takes is added to the parser returned."""
+        parser: argparse.ArgumentParser = self._parsers.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.set_defaults(command=command)
+        parser.add_argument("--config", type=Path, default=_DEFAULT, metavar="FILE", help=f"default: {_DEFAULT}")
+        return parser
+
+    def group(self, name: str, summary: str, metavar: str) -> Commands:
+        """A command that has commands of its own."""
+        parser = self._parsers.add_parser(name, help=summary, description=summary)
+        return Commands(parser.add_subparsers(metavar=metavar, required=True))
+
+
+def by(parser: argparse.ArgumentParser, what: str = "the officer who does this") -> None:
+    """Add `--by OFFICER`."""
+    parser.add_argument("--by", required=True, metavar="OFFICER", help=what)
+
+
+def opened(options: argparse.Namespace) -> Services:
+    """The services of the configuration that the options name."""
+    return open_services(config.load(options.config))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; text from outside cannot steer the terminal."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(clean(str(cell)) for cell in row))
+    Console(markup=False, highlight=False).print(table)
+
+
+def shown_time(time_ms: int | None) -> str:
+    """A time as read in eastern Indonesia, or a dash."""
+    return "—" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, WIT).strftime("%Y-%m-%d %H:%M:%S WIT")

@@ -1,0 +1,99 @@
+"""Commands for devices and auditors: device add, devices, revoke, auditor."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from server.commands.common import Commands, opened, show_table, shown_time
+from server.devices import manifests
+from server.devices import service as devices
+from server.errors import Refused
+from server.reports.safe import clean
+from server.transparency import service as transparency
+
+
+def register(commands: Commands) -> None:
+    """Add the commands."""
+    group = commands.group("device", "Add a device.", "add")
+    add = group.add(
+        "add",
+        _add,
+        "Print a one-time token for a new device.",
+        'hadir server device add K01 --site "Kantor A" --zone WIT --source picamera2',
+    )
+    add.add_argument("name", help="letters, digits and '-', at most 32")
+    add.add_argument("--site", required=True, help="where it hangs")
+    add.add_argument("--zone", required=True, choices=devices.ZONES)
+    add.add_argument("--source", action="append", required=True, help="kind of camera whose marks count; repeatable")
+    commands.add("devices", _devices, "List devices: contact, backlog, clock, flags.", "hadir server devices")
+    revoke = commands.add(
+        "revoke", _revoke, "A device is lost: stop hearing it.", "hadir server revoke K01 --reason stolen --since 2h"
+    )
+    revoke.add_argument("name")
+    revoke.add_argument("--reason", required=True)
+    revoke.add_argument("--since", default="0h", help="how long ago it was lost: 30m, 2h, 3d (default: now)")
+    auditor = commands.add("auditor", _auditor, "Print a token to read the logs with.", "hadir server auditor kpk")
+    auditor.add_argument("name")
+
+
+def _add(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    now_ms = parts.clock.now_ms()
+    with parts.database.write() as connection:
+        token = devices.add(
+            connection,
+            options.name,
+            site=options.site,
+            zone=options.zone,
+            sources=tuple(options.source),
+            root=parts.keyring.root,
+            now_ms=now_ms,
+        )
+    print(token)
+
+
+def _devices(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    with parts.database.read() as connection:
+        standings = devices.standings(connection)
+        versions = {one.name: manifests.latest_version(connection, one.name) for one in standings}
+    show_table(
+        f"{len(standings)} devices",
+        ("device", "site", "state", "last contact", "clock error", "held", "backlog", "software", "manifest"),
+        (
+            (
+                one.name,
+                one.site,
+                one.state,
+                shown_time(one.last_contact_ms),
+                "—" if one.clock_error_ms is None else f"{one.clock_error_ms / 1000:+.1f} s",
+                one.held,
+                one.status.get("backlog", "—"),
+                one.status.get("software", "—"),
+                versions[one.name] or "—",
+            )
+            for one in standings
+        ),
+    )
+    for one in standings:
+        for flag in one.flags:
+            print(clean(f"{one.name}: {flag}"))
+
+
+def _revoke(options: argparse.Namespace) -> None:
+    found = re.fullmatch(r"(\d{1,6})([mhd])", options.since)
+    if not found:
+        raise Refused(f"--since {options.since!r} is not such as 30m, 2h or 3d")
+    parts = opened(options)
+    ago_ms = int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
+    lost_ms = parts.clock.now_ms() - ago_ms
+    with parts.database.write() as connection:
+        devices.revoke(connection, options.name, lost_ms=lost_ms, reason=options.reason)
+    print(f"{options.name} is not heard any more; what it recorded after {shown_time(lost_ms)} does not count")
+
+
+def _auditor(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    with parts.database.write() as connection:
+        print(transparency.add_auditor(connection, options.name, parts.clock.now_ms()))

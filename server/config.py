@@ -1,0 +1,65 @@
+"""The server's configuration: one YAML file, no secrets in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from protocol.settings import SettingsError, read_settings
+from server.errors import ConfigError
+
+_ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?\Z")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What `server.yaml` may say. Relative paths are relative to that file.
+
+    state_dir: database, keys and all else the server writes. origin: the installation's name, part of every key's
+    name. listen: HOST:PORT; port 0 takes a free one, which then stands in `<state_dir>/listening`. clock: `simulated`
+    takes the time from `<state_dir>/simulated-clock`. regulation: the YAML by which months are closed.
+    """
+
+    state_dir: Path
+    origin: str
+    listen: str = "127.0.0.1:8440"
+    clock: Literal["system", "simulated"] = "system"
+    language: Literal["id", "en"] = "id"
+    regulation: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not _ORIGIN.match(self.origin):
+            raise ValueError(f"origin must be a host name such as hadir.ambon.go.id, not {self.origin!r}")
+        host, _, port = self.listen.rpartition(":")
+        if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+            raise ValueError(f"listen must be HOST:PORT such as 127.0.0.1:8440, not {self.listen!r}")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (brackets of an IPv6 address removed) and port to listen on."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.state_dir / "server.db"
+
+
+def load(path: Path) -> ServerConfig:
+    """The configuration in a file; ConfigError names file, line and key."""
+    try:
+        config = read_settings(path.read_text(encoding="utf-8"), str(path), ServerConfig)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such file; name the configuration with --config FILE") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
+    base = path.resolve().parent
+    regulation = base / config.regulation if config.regulation is not None else None
+    return replace(config, state_dir=base / config.state_dir, regulation=regulation)

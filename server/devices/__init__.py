@@ -1,0 +1,1 @@
+"""Devices: claims, batches of their logs, manifests."""

@@ -1,0 +1,181 @@
+"""Batches into the database: verified against the device's signed log, stored byte for byte, then acknowledged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
+
+from protocol import entry
+from protocol.batch import Batch, unpack
+from protocol.checkpoint import open_checkpoint
+from protocol.cursor import Cursor
+from protocol.errors import ProtocolError
+from protocol.merkle import Frontier
+from protocol.note import Signer
+from protocol.request import RequestSignature
+from server.clock import Clock
+from server.database import Database
+from server.devices.models import checkpoints, conflicts, contacts, entries, logs
+from server.devices.service import CLOCK_TOLERANCE_MS, Device, flag
+from server.errors import Refused
+
+MAX_CONFLICTS = 1000
+"""Kept a device: enough to prove a fork, too little to fill the disk."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`cursor`: what the server holds now, unsigned; `problem`: '' when the batch was accepted, else what to do."""
+
+    cursor: Cursor
+    problem: str = ""
+
+
+def receive(database: Database, device: Device, signature: RequestSignature, body: bytes, clock: Clock) -> Outcome:
+    """Take a batch that `device` sent with this request signature. Durable when it returns.
+
+    ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before.
+    """
+    batch = unpack(body)
+    if batch.device != device.name:
+        raise ProtocolError(f"batch: of device {batch.device}, sent by {device.name}")
+    checkpoint = open_checkpoint(batch.checkpoint, device.verifier)
+    if checkpoint.size != batch.first + len(batch.entries):
+        raise ProtocolError(
+            f"batch: entries {batch.first} to {batch.first + len(batch.entries)} with a checkpoint of {checkpoint.size}"
+        )
+    epoch, now_ms = database.value("epoch"), clock.now_ms()
+    with database.write() as connection:
+        contact = _contact(connection, batch, signature, now_ms, clock.kind)
+        problem, size, root = _store(connection, batch, checkpoint.root, contact, now_ms)
+        error_ms = batch.wall_ms - now_ms
+        if abs(error_ms) > CLOCK_TOLERANCE_MS:
+            flag(connection, device.name, "clock", f"differs from the server's by {error_ms / 1000:+.0f} s", now_ms)
+    return Outcome(Cursor(device.name, epoch, size, root, now_ms), problem)
+
+
+def cursor(database: Database, device: Device, now_ms: int) -> Cursor:
+    """What the server holds of a device's log."""
+    with database.read() as connection:
+        size, _, root = _held(connection, device.name)
+    return Cursor(device.name, database.value("epoch"), size, root, now_ms)
+
+
+def sign(cursor: Cursor, signer: Signer) -> bytes:
+    """The cursor as a note."""
+    return cursor.sign(signer)
+
+
+def _contact(connection: Connection, batch: Batch, signature: RequestSignature, now_ms: int, clock: str) -> int:
+    row = {
+        "device": batch.device,
+        "nonce": signature.nonce,
+        "boot": batch.boot,
+        "boottime_ms": batch.boottime_ms,
+        "wall_ms": batch.wall_ms,
+        "clock": batch.clock,
+        "signed_ms": signature.time_ms,
+        "server_ms": now_ms,
+        "server_clock": clock,
+        "status": json.dumps(batch.status, ensure_ascii=False),
+    }
+    try:
+        return int(connection.execute(contacts.insert().returning(contacts.c.contact), row).scalar_one())
+    except IntegrityError as error:
+        raise Refused("this very request was heard before; sign each request with a new nonce") from error
+
+
+def _store(connection: Connection, batch: Batch, root: bytes, contact: int, now_ms: int) -> tuple[str, int, bytes]:
+    """The problem ('' for none), and the size and root of the log as held afterwards."""
+    device, size, (held, frontier, held_root) = (
+        batch.device,
+        batch.first + len(batch.entries),
+        _held(connection, batch.device),
+    )
+    if batch.first > held:
+        return f"entries {held} to {batch.first - 1} are missing here: send from {held}", held, held_root
+    known = min(held, size) - batch.first
+    if problem := _compare(connection, batch, known, now_ms):
+        return problem, held, held_root
+    new = batch.entries[known:]
+    after = frontier.append(new)
+    expected = after.root() if size >= held else _root_at(connection, device, size)
+    if expected != root:
+        detail = f"the checkpoint of {size} entries has another root than its entries"
+        flag(connection, device, "root", detail, now_ms)
+        return f"{detail}: nothing was stored; the device's journal needs a look", held, held_root
+    if not new:
+        return "", held, held_root
+    rows = [_row(device, seq, data, contact, now_ms) for seq, data in enumerate(new, start=held)]
+    connection.execute(entries.insert(), rows)
+    for row in rows:
+        if row["quarantined"]:
+            flag(connection, device, "quarantined", f"entry {row['seq']}: {row['quarantined']}", now_ms)
+    state = {"size": size, "frontier": after.encode(), "root": root}
+    connection.execute(logs.update().where(logs.c.device == device), state)
+    note = {"device": device, "note": batch.checkpoint, "received_ms": now_ms}
+    connection.execute(checkpoints.insert(), state | note)
+    return "", size, root
+
+
+def _held(connection: Connection, device: str) -> tuple[int, Frontier, bytes]:
+    row = connection.execute(select(logs).where(logs.c.device == device)).mappings().one()
+    return row["size"], Frontier.decode(row["size"], row["frontier"]), row["root"]
+
+
+def _compare(connection: Connection, batch: Batch, known: int, now_ms: int) -> str:
+    """Compare the first `known` entries with those held; a differing one is kept as evidence."""
+    query = (
+        select(entries.c.seq, entries.c.bytes)
+        .where(entries.c.device == batch.device, entries.c.seq >= batch.first, entries.c.seq < batch.first + known)
+        .order_by(entries.c.seq)
+    )
+    for (seq, held), sent in zip(connection.execute(query), batch.entries[:known], strict=True):
+        if held == sent:
+            continue
+        detail = f"entry {seq} is held with other bytes"
+        flag(connection, batch.device, "conflict", detail, now_ms)
+        count = select(func.count()).select_from(conflicts).where(conflicts.c.device == batch.device)
+        if connection.execute(count).scalar_one() < MAX_CONFLICTS:
+            row = {"device": batch.device, "seq": seq, "sha256": sha256(sent).digest(), "held": held, "sent": sent}
+            evidence = row | {"checkpoint": batch.checkpoint, "received_ms": now_ms}
+            connection.execute(insert(conflicts).values(evidence).on_conflict_do_nothing())
+        return f"{detail}: both are kept as evidence; the device needs a look and a new claim"
+    return ""
+
+
+def _root_at(connection: Connection, device: str, size: int) -> bytes:
+    """The root that the held log had with `size` entries."""
+    query = select(checkpoints).where(checkpoints.c.device == device, checkpoints.c.size <= size)
+    row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).mappings().first()
+    frontier = Frontier() if row is None else Frontier.decode(row["size"], row["frontier"])
+    leaves = select(entries.c.bytes).where(
+        entries.c.device == device, entries.c.seq >= frontier.size, entries.c.seq < size
+    )
+    return frontier.append(connection.execute(leaves.order_by(entries.c.seq)).scalars()).root()
+
+
+def _row(device: str, seq: int, data: bytes, contact: int, now_ms: int) -> dict[str, object]:
+    kind, quarantined = "", ""
+    try:
+        decoded = entry.decode(data)
+        if (decoded.device, decoded.seq) != (device, seq):
+            quarantined = f"speaks of entry {decoded.seq} of {decoded.device}"
+        else:
+            kind = decoded.kind
+    except ProtocolError as error:
+        quarantined = str(error)
+    return {
+        "device": device,
+        "seq": seq,
+        "bytes": data,
+        "kind": kind,
+        "quarantined": quarantined,
+        "received_ms": now_ms,
+        "contact": contact,
+    }

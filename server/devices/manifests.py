@@ -1,0 +1,90 @@
+"""Manifests: what each device shall run, signed by the gallery key, with the gallery sealed for it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, select
+
+from protocol.gallery import Gallery, seal
+from protocol.manifest import GalleryReference, Manifest
+from protocol.note import Signer
+from server.devices.models import manifests, sealed_galleries
+from server.devices.service import Device
+from server.enrolment import galleries
+from server.errors import NotFound
+
+LIFETIME_MS = 30 * 86_400_000
+RENEWED_MS = LIFETIME_MS // 2
+"""A device that asks when less than this is left gets a new manifest."""
+SEALED_KEPT = 2
+"""Galleries kept a device: the newest, and the one that it may be fetching."""
+
+
+def publish(connection: Connection, targets: Iterable[Device], signer: Signer, now_ms: int) -> None:
+    """A new manifest for each device, with the gallery as the facts stand."""
+    gallery = galleries.current(connection, now_ms)
+    for device in targets:
+        version = (latest_version(connection, device.name) or 0) + 1
+        reference = None if gallery is None else _sealed(connection, device, gallery)
+        manifest = Manifest(
+            device=device.name,
+            version=version,
+            issued_ms=now_ms,
+            expires_ms=now_ms + LIFETIME_MS,
+            site=device.site,
+            zone=device.zone,
+            sources=device.sources,
+            gallery=reference,
+        )
+        row = {
+            "device": device.name,
+            "version": version,
+            "issued_ms": now_ms,
+            "expires_ms": manifest.expires_ms,
+            "sources": ",".join(device.sources),
+            "site": device.site,
+            "gallery": None if reference is None else reference.version,
+            "note": manifest.sign(signer),
+        }
+        connection.execute(manifests.insert(), row)
+
+
+def latest_version(connection: Connection, device: str) -> int | None:
+    """The number of a device's newest manifest."""
+    query = select(manifests.c.version).where(manifests.c.device == device)
+    return connection.execute(query.order_by(manifests.c.version.desc()).limit(1)).scalar()
+
+
+def latest(connection: Connection, device: str) -> tuple[bytes, int]:
+    """A device's newest manifest and when it expires; NotFound when it has none."""
+    query = select(manifests.c.note, manifests.c.expires_ms).where(manifests.c.device == device)
+    row = connection.execute(query.order_by(manifests.c.version.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound(f"there is no manifest for device {device}")
+    return row[0], row[1]
+
+
+def sealed(connection: Connection, device: str, version: int) -> bytes:
+    """A gallery sealed for a device; NotFound when it never was, or is too old to be kept."""
+    query = select(sealed_galleries.c.bytes).where(
+        sealed_galleries.c.device == device, sealed_galleries.c.gallery == version
+    )
+    data = connection.execute(query).scalar()
+    if data is None:
+        raise NotFound(f"there is no gallery {version} for device {device}; fetch the manifest for the version to take")
+    return bytes(data)
+
+
+def _sealed(connection: Connection, device: Device, gallery: Gallery) -> GalleryReference:
+    """Sealed once for each device and version: sealing again would give other bytes under the same number."""
+    table = sealed_galleries
+    query = select(table.c.bytes).where(table.c.device == device.name, table.c.gallery == gallery.version)
+    data = connection.execute(query).scalar()
+    if data is None:
+        data = seal(gallery, device.name, device.sealing_key)
+        connection.execute(table.insert(), {"device": device.name, "gallery": gallery.version, "bytes": data})
+        old = delete(table).where(table.c.device == device.name, table.c.gallery <= gallery.version - SEALED_KEPT)
+        connection.execute(old)
+    return GalleryReference(gallery.version, sha256(data).hexdigest(), len(data))

@@ -1,0 +1,121 @@
+"""Tables of devices: what they are, what they sent, what they were told."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+
+from server.database import metadata
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("sources", Text, nullable=False, comment="kinds of camera whose marks count, separated by commas"),
+    Column("added_ms", BigInteger, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, comment="SHA-256 of the token as printed"),
+    Column("token_expires_ms", BigInteger, nullable=False),
+    Column("claimed_ms", BigInteger),
+    Column("signing_key", Text, comment="verifier key"),
+    Column("sealing_key", LargeBinary, comment="X25519, 32 bytes"),
+    Column("lost_ms", BigInteger, comment="what the device recorded after this does not count"),
+    Column("lost_reason", Text),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("gallery", Integer, comment="version, or null"),
+    Column("note", LargeBinary, nullable=False),
+)
+
+sealed_galleries = Table(
+    "sealed_galleries",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("gallery", Integer, primary_key=True),
+    Column("bytes", LargeBinary, nullable=False),
+)
+
+# One row a device: the state of its log that the server has acknowledged.
+logs = Table(
+    "logs",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("size", BigInteger, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("bytes", LargeBinary, nullable=False, comment="exactly as sent: the leaf of the log"),
+    Column("kind", Text, nullable=False, comment="to select by; '' when quarantined. What counts are the bytes"),
+    Column("quarantined", Text, nullable=False, comment="why the entry counts for nothing, or ''"),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("contact", ForeignKey("contacts.contact"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Evidence: another entry of a device for a place in its log that is taken.
+conflicts = Table(
+    "conflicts",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("held", LargeBinary, nullable=False),
+    Column("sent", LargeBinary, nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False, comment="the note that the device signed over it"),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("contact", Integer, primary_key=True),
+    Column("device", ForeignKey("devices.device"), nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("boottime_ms", BigInteger, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("signed_ms", BigInteger, nullable=False, comment="the request's own time, by the device's wall clock"),
+    Column("server_ms", BigInteger, nullable=False),
+    Column("server_clock", Text, nullable=False),
+    Column("status", Text, nullable=False),
+)
+Index("contacts_nonce", contacts.c.device, contacts.c.nonce, unique=True)
+Index("contacts_boot", contacts.c.device, contacts.c.boot)
+
+flags = Table(
+    "flags",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("flag", Text, primary_key=True, comment="conflict, root, quarantined, clock"),
+    Column("detail", Text, nullable=False, comment="of the last time"),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+)

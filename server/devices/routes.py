@@ -1,0 +1,118 @@
+"""HTTP for devices: claim, batches, cursor, manifest, gallery."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi.responses import JSONResponse
+
+from protocol.errors import ProtocolError
+from server.devices import ingest, manifests
+from server.devices import service as devices
+from server.errors import Refused
+from server.services import Services
+from server.web import Signed, bounded_body, services, signed, writer
+
+router = APIRouter()
+NOTE = "text/plain; charset=utf-8"
+FAILED_CLAIMS = 20
+"""Failed claims a minute before the next must wait: a token's 130 bits need no more."""
+
+
+class FailedClaims:
+    """Counts failures of the last minute, of everybody together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: list[float] = []
+
+    def check(self) -> None:
+        """429 when there were too many."""
+        with self._lock:
+            now = time.monotonic()
+            self._times = [when for when in self._times if now - when < 60]
+            if len(self._times) >= FAILED_CLAIMS:
+                raise HTTPException(429, "too many failed claims: try again in a minute", {"Retry-After": "60"})
+
+    def note(self) -> None:
+        """One more."""
+        with self._lock:
+            self._times.append(time.monotonic())
+
+
+_failed = FailedClaims()
+
+
+@router.post("/v1/claim")
+def claim(
+    body: Annotated[bytes, Depends(bounded_body)], parts: Annotated[Services, Depends(services)]
+) -> dict[str, str]:
+    """A token and the device's keys for root's key and delegation."""
+    _failed.check()
+    try:
+        request = _object(body)
+        now_ms = parts.clock.now_ms()
+        with parts.database.write() as connection:
+            device = devices.claim(connection, request, parts.config.origin, now_ms)
+            if manifests.latest_version(connection, device.name) is None:
+                manifests.publish(connection, [device], parts.keyring.gallery, now_ms)
+    except (ProtocolError, Refused):
+        _failed.note()
+        raise
+    return {"root_key": str(parts.keyring.root), "delegation": parts.keyring.delegation.decode()}
+
+
+@router.post("/v1/devices/{device}/batches", dependencies=[Depends(writer)])
+def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
+    """A batch for the signed cursor; 409 with the cursor when it does not fit what is held."""
+    outcome = ingest.receive(parts.database, request.device, request.signature, request.body, parts.clock)
+    note = outcome.cursor.sign(parts.keyring.cursor)
+    with parts.database.read() as connection:
+        headers = {"Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0)}
+    if outcome.problem:
+        return JSONResponse({"error": outcome.problem, "cursor": note.decode()}, 409, headers)
+    return Response(note, media_type=NOTE, headers=headers)
+
+
+@router.get("/v1/devices/{device}/cursor")
+def cursor(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
+    """What the server holds of the device's log, signed."""
+    held = ingest.cursor(parts.database, request.device, parts.clock.now_ms())
+    return Response(held.sign(parts.keyring.cursor), media_type=NOTE)
+
+
+@router.get("/v1/devices/{device}/manifest")
+def manifest(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
+    """The newest manifest; renewed first when it would soon expire."""
+    now_ms = parts.clock.now_ms()
+    with parts.database.read() as connection:
+        note, expires_ms = manifests.latest(connection, request.device.name)
+    if expires_ms - now_ms < manifests.RENEWED_MS:
+        with parts.database.write() as connection:
+            manifests.publish(connection, [request.device], parts.keyring.gallery, now_ms)
+            note, _ = manifests.latest(connection, request.device.name)
+    return Response(note, media_type=NOTE)
+
+
+@router.get("/v1/devices/{device}/gallery/{version}")
+def gallery(
+    version: int, request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]
+) -> Response:
+    """A gallery sealed for the device."""
+    with parts.database.read() as connection:
+        data = manifests.sealed(connection, request.device.name, version)
+    return Response(data, media_type="application/octet-stream")
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"claim: not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ProtocolError("claim: not a JSON object")
+    return value

@@ -1,0 +1,202 @@
+"""Devices from the token to the loss: added, claimed, listed, revoked."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from protocol.claim import Token, claim_message
+from protocol.errors import ProtocolError
+from protocol.note import Verifier, unbase64
+from server.devices.models import contacts, devices, entries, flags, logs
+from server.errors import Conflict, NotFound, Refused
+
+ZONES = ("WIB", "WITA", "WIT")
+TOKEN_MS = 14 * 86_400_000
+CLOCK_TOLERANCE_MS = 10_000
+
+
+@dataclass(frozen=True)
+class Device:
+    """A claimed device. `verifier` checks what it signs; `sealing_key` seals what only it may read."""
+
+    name: str
+    site: str
+    zone: str
+    sources: tuple[str, ...]
+    verifier: Verifier
+    sealing_key: bytes
+    claimed_ms: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a device, for lists. Times in Unix ms, None where there was none; `clock_error_ms`: its
+    wall clock minus the server's at the last contact; `status`: what it said of itself then."""
+
+    name: str
+    site: str
+    state: str
+    last_contact_ms: int | None
+    clock_error_ms: int | None
+    held: int
+    quarantined: int
+    status: dict[str, Any]
+    flags: tuple[str, ...]
+
+
+def add(
+    connection: Connection, name: str, *, site: str, zone: str, sources: tuple[str, ...], root: Verifier, now_ms: int
+) -> Token:
+    """A one-time token for a new device, or a fresh one for a device that was never claimed."""
+    token = Token.new(name, root)
+    if zone not in ZONES:
+        raise Refused(f"zone {zone!r} is none of {', '.join(ZONES)}")
+    if not sources or not all(source.isalnum() for source in sources):
+        raise Refused("name at least one kind of camera whose marks count, such as --source picamera2")
+    row = connection.execute(select(devices).where(devices.c.device == name)).mappings().first()
+    if row is not None and row["claimed_ms"] is not None:
+        raise Conflict(f"device {name} was claimed already; a replacement gets a name of its own")
+    values = {
+        "site": site,
+        "zone": zone,
+        "sources": ",".join(sources),
+        "added_ms": now_ms,
+        "token_hash": _digest(str(token)),
+        "token_expires_ms": now_ms + TOKEN_MS,
+    }
+    if row is None:
+        connection.execute(devices.insert(), values | {"device": name})
+    else:
+        connection.execute(devices.update().where(devices.c.device == name), values)
+    return token
+
+
+def claim(connection: Connection, request: dict[str, Any], origin: str, now_ms: int) -> Device:
+    """Spend a token. Asked again with the same keys (the answer was lost) it says the same again.
+
+    ProtocolError when the request is not whole; Refused when the token is unknown, spent, expired or lost.
+    """
+    if request.keys() != {"token", "signing_key", "sealing_key", "proof"} or not all(
+        isinstance(value, str) for value in request.values()
+    ):
+        raise ProtocolError("claim: must hold the texts token, signing_key, sealing_key and proof")
+    token = Token.parse(request["token"])
+    verifier = Verifier.parse(request["signing_key"])
+    sealing_key = unbase64(request["sealing_key"], "claim: sealing_key")
+    if verifier.name != f"{origin}/device/{token.device}" or len(sealing_key) != 32:
+        raise ProtocolError(f"claim: the signing key must be named {origin}/device/{token.device}")
+    message = claim_message(request["token"], request["signing_key"], request["sealing_key"])
+    verifier.verify(unbase64(request["proof"], "claim: proof"), message)
+    row = connection.execute(select(devices).where(devices.c.device == token.device)).mappings().first()
+    if row is None or not hmac.compare_digest(row["token_hash"], _digest(str(token))):
+        raise Refused(f"the claim token for {token.device} is not known; print a new one with: hadir server device add")
+    if row["lost_ms"] is not None:
+        raise Refused(f"device {token.device} was revoked")
+    if row["claimed_ms"] is not None:
+        if (row["signing_key"], row["sealing_key"]) == (str(verifier), sealing_key):
+            return _device(row)
+        raise Refused(f"the claim token for {token.device} was used already")
+    if now_ms > row["token_expires_ms"]:
+        raise Refused(f"the claim token for {token.device} has expired; print a new one with: hadir server device add")
+    values = {"signing_key": str(verifier), "sealing_key": sealing_key, "claimed_ms": now_ms}
+    connection.execute(devices.update().where(devices.c.device == token.device), values)
+    connection.execute(
+        logs.insert(), {"device": token.device, "size": 0, "frontier": b"", "root": sha256(b"").digest()}
+    )
+    return device(connection, token.device)
+
+
+def device(connection: Connection, name: str) -> Device:
+    """The claimed device of this name; NotFound when there is none, Refused when it was revoked."""
+    row = connection.execute(select(devices).where(devices.c.device == name)).mappings().first()
+    if row is None or row["claimed_ms"] is None:
+        raise NotFound(f"there is no claimed device {name!r}")
+    if row["lost_ms"] is not None:
+        raise Refused(f"device {name} was revoked ({row['lost_reason']}); claim a new one")
+    return _device(row)
+
+
+def claimed(connection: Connection) -> list[Device]:
+    """All claimed devices that were not revoked, by name."""
+    query = select(devices).where(devices.c.claimed_ms.is_not(None), devices.c.lost_ms.is_(None))
+    return [_device(row) for row in connection.execute(query.order_by(devices.c.device)).mappings()]
+
+
+def revoke(connection: Connection, name: str, *, lost_ms: int, reason: str) -> None:
+    """From now on the device is not heard; what it recorded after `lost_ms` does not count."""
+    result = connection.execute(
+        devices.update().where(devices.c.device == name), {"lost_ms": lost_ms, "lost_reason": reason}
+    )
+    if not result.rowcount:
+        raise NotFound(f"there is no device {name!r}; see: hadir server devices")
+
+
+def flag(connection: Connection, name: str, what: str, detail: str, now_ms: int) -> None:
+    """Note that something about a device needs a person's eye; each kind once, with how often."""
+    row = {"device": name, "flag": what, "detail": detail, "first_ms": now_ms, "last_ms": now_ms, "count": 1}
+    statement = insert(flags).values(row)
+    again = {"detail": detail, "last_ms": now_ms, "count": flags.c.count + 1}
+    connection.execute(statement.on_conflict_do_update(index_elements=["device", "flag"], set_=again))
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """All devices, by name."""
+    newest = select(func.max(contacts.c.contact)).group_by(contacts.c.device)
+    last = {
+        row["device"]: row
+        for row in connection.execute(select(contacts).where(contacts.c.contact.in_(newest))).mappings()
+    }
+    held = _pairs(connection, select(logs.c.device, logs.c.size))
+    bad_query = select(entries.c.device, func.count()).where(entries.c.quarantined != "").group_by(entries.c.device)
+    bad = _pairs(connection, bad_query)
+    flagged: dict[str, list[str]] = {}
+    for row in connection.execute(select(flags).order_by(flags.c.flag)).mappings():
+        flagged.setdefault(row["device"], []).append(f"{row['flag']} ×{row['count']}: {row['detail']}")
+    result = []
+    for row in connection.execute(select(devices).order_by(devices.c.device)).mappings():
+        name, contact = row["device"], last.get(row["device"])
+        result.append(
+            Standing(
+                name=name,
+                site=row["site"],
+                state="revoked"
+                if row["lost_ms"] is not None
+                else "claimed"
+                if row["claimed_ms"] is not None
+                else "new",
+                last_contact_ms=contact["server_ms"] if contact else None,
+                clock_error_ms=contact["wall_ms"] - contact["server_ms"] if contact else None,
+                held=held.get(name, 0),
+                quarantined=bad.get(name, 0),
+                status=json.loads(contact["status"]) if contact else {},
+                flags=tuple(flagged.get(name, ())),
+            )
+        )
+    return result
+
+
+def _device(row: RowMapping) -> Device:
+    return Device(
+        name=row["device"],
+        site=row["site"],
+        zone=row["zone"],
+        sources=tuple(row["sources"].split(",")),
+        verifier=Verifier.parse(row["signing_key"]),
+        sealing_key=row["sealing_key"],
+        claimed_ms=row["claimed_ms"],
+    )
+
+
+def _pairs(connection: Connection, query: Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,0 +1,1 @@
+"""Enrolment: templates that two officers answer for, and the galleries made of them."""

@@ -1,0 +1,49 @@
+"""Tables of enrolment."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
+
+from server.database import metadata
+
+enrol_codes = Table(
+    "enrol_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("employee", Text, nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("enrolment", Integer, primary_key=True),
+    Column("employee", Text, nullable=False, index=True),
+    Column("device", Text, nullable=False, comment="where the pictures were taken, or '' when imported"),
+    Column("embedder", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("matrix", LargeBinary, nullable=False, comment="rows x dimension float32, little-endian"),
+    Column("report", Text, nullable=False, comment="JSON list of what the device noticed"),
+    Column("opened_by", Text, nullable=False),
+    Column("submitted_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, comment="pending, approved or rejected"),
+    Column("decided_by", Text),
+    Column("decided_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+# Which templates were in which version: the digest stands for them, so that templates lie in one place only.
+galleries = Table(
+    "galleries",
+    metadata,
+    Column("gallery", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("embedder", Text, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+)

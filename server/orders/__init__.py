@@ -1,0 +1,1 @@
+"""Leave, duty orders and corrections."""

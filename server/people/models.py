@@ -1,0 +1,37 @@
+"""Tables of people."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
+
+from server.database import metadata
+from server.facts import fact_kind
+
+EMPLOYEE_COLUMNS = (
+    "employee_id", "nip", "name", "employment", "agency", "unit", "site", "zone", "job_class", "golongan", "ptkp",
+    "start_date", "end_date", "appointed_date", "other_gross", "bpjs_base", "ytd_gross", "account", "npwp", "flags",
+)  # fmt: skip
+AMOUNTS = "amounts"
+"""Canonical JSON of the `amount:<component>` columns, so that a new component needs no new schema."""
+
+EMPLOYEES = fact_kind("employees", (*EMPLOYEE_COLUMNS, AMOUNTS), ("employee_id",))
+AGENCIES = fact_kind("agencies", ("agency", "name"), ("agency",))
+
+officers = Table(
+    "officers",
+    metadata,
+    Column("officer", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("employee", Text, nullable=False, comment="the officer's own employee id, or ''"),
+    Column("added_ms", BigInteger, nullable=False),
+)
+
+# Destroying a row makes the log's entries nobody's: so the keys have a table of their own.
+person_keys = Table(
+    "person_keys",
+    metadata,
+    Column("employee", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("pseudonym", Text, nullable=False, unique=True),
+)

@@ -1,0 +1,13 @@
+"""All tables in one place: importing this module's models makes them known to the database."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_DOMAINS = ("allowance", "devices", "enrolment", "orders", "people", "transparency")
+
+
+def load() -> None:
+    """Import the models of each domain."""
+    for domain in _DOMAINS:
+        import_module(f"server.{domain}.models")

@@ -1,0 +1,51 @@
+"""What every route and command of the server works with, made once from the configuration."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from server import clock, keys, schema
+from server.config import ServerConfig
+from server.database import Database
+from server.devices.auth import Authenticator
+from server.errors import ConfigError
+
+MAX_WRITERS = 32
+"""Requests that may wait for the writer; more are told to come back. Fewer than the threads that answer (40)."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running server."""
+
+    config: ServerConfig
+    database: Database
+    keyring: keys.Keyring
+    clock: clock.Clock
+    authenticator: Authenticator
+    writers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_WRITERS))
+
+
+def open_services(config: ServerConfig) -> Services:
+    """The services of an initialised server; ConfigError names what is missing or does not fit."""
+    schema.load()
+    database = Database(config.database)
+    if (origin := database.value("origin")) != config.origin:
+        raise ConfigError(f"{config.database}: belongs to {origin}, the configuration's origin is {config.origin}")
+    keyring = keys.load(config.state_dir / "keys", config.origin)
+    return Services(config, database, keyring, clock.of(config), Authenticator(database))
+
+
+def initialise(config: ServerConfig) -> Services:
+    """A new server's directory, keys and database. ConfigError when any of them is there."""
+    schema.load()
+    try:
+        config.state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{config.state_dir}: cannot be made ({error.strerror})") from error
+    if config.database.exists():
+        raise ConfigError(f"{config.database}: is there already; nothing was changed")
+    keys.create(config.state_dir / "keys", config.origin, clock.of(config).now_ms())
+    Database.create(config.database, config.origin).close()
+    return open_services(config)

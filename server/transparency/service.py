@@ -1,0 +1,81 @@
+"""Device logs as an auditor reads them: bytes and signed checkpoints, nothing interpreted."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, select
+
+from protocol.merkle import Frontier
+from server.devices.models import checkpoints, devices, entries, logs
+from server.errors import Conflict, NotFound, Unauthenticated
+from server.transparency.models import auditors
+
+PAGE = 2000
+"""Entries an answer."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A device's log: the key that signs it, and how many entries the server holds."""
+
+    device: str
+    key: str
+    size: int
+
+
+def held_logs(connection: Connection) -> list[Log]:
+    """All logs, by device; those of revoked devices too."""
+    query = select(logs.c.device, devices.c.signing_key, logs.c.size).join(devices, devices.c.device == logs.c.device)
+    return [Log(*row) for row in connection.execute(query.order_by(logs.c.device))]
+
+
+def checkpoint(connection: Connection, device: str) -> bytes:
+    """The newest checkpoint of a log, as the device signed it; NotFound before the first."""
+    query = select(checkpoints.c.note).where(checkpoints.c.device == device)
+    note = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).scalar()
+    if note is None:
+        raise NotFound(f"there is no checkpoint of a device {device!r}")
+    return bytes(note)
+
+
+def log_entries(connection: Connection, device: str, first: int, end: int) -> list[bytes]:
+    """The entries `first` to `end` (not included) of a log, at most PAGE of them."""
+    query = select(entries.c.bytes).where(
+        entries.c.device == device, entries.c.seq >= first, entries.c.seq < min(end, first + PAGE)
+    )
+    return list(connection.execute(query.order_by(entries.c.seq)).scalars())
+
+
+def check_stored(connection: Connection) -> None:
+    """Conflict when the entries as stored do not give the root that the device signed and the server acknowledged."""
+    for log in connection.execute(select(logs).order_by(logs.c.device)).mappings():
+        leaves = select(entries.c.bytes).where(entries.c.device == log["device"]).order_by(entries.c.seq)
+        frontier = Frontier().append(connection.execute(leaves).scalars())
+        if (frontier.size, frontier.root()) != (log["size"], log["root"]):
+            raise Conflict(
+                f"the log of {log['device']} as stored is not what the device signed: nothing is computed from it; "
+                "see which entry with: hadir audit verify"
+            )
+
+
+def add_auditor(connection: Connection, name: str, now_ms: int) -> str:
+    """A token by which an auditor may read the entries of all logs; shown once."""
+    if connection.execute(select(auditors).where(auditors.c.name == name)).first():
+        raise Conflict(f"auditor {name} is there already")
+    token = secrets.token_urlsafe(24)
+    row = {"name": name, "token_hash": sha256(token.encode()).digest(), "added_ms": now_ms}
+    connection.execute(auditors.insert(), row)
+    return token
+
+
+def check_auditor(connection: Connection, authorization: str | None) -> None:
+    """Unauthenticated unless the header carries an auditor's token."""
+    scheme, _, token = (authorization or "").partition(" ")
+    digest = sha256(token.encode()).digest()
+    if scheme != "Bearer" or not connection.execute(select(auditors).where(auditors.c.token_hash == digest)).first():
+        raise Unauthenticated(
+            "entries are shown to auditors: send Authorization: Bearer TOKEN (hadir server auditor NAME)"
+        )
