@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from kiosk import __version__
+from kiosk import __version__, record
 from kiosk.camera import Camera
 from kiosk.clock import Clock, FrameClock, StepDetector
 from kiosk.embedder import EmbedderWorker, InlineEmbedder
@@ -22,6 +22,10 @@ from kiosk.messages import Language, say
 from kiosk.values import CameraEvent, Decision, Frame, Lamp, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
+# Seconds without the served face after which a visit is over: as long as the tracker would still take a face that
+# comes back for the same track, and longer while bystanders may be hiding it.
+_GONE_S = 0.6
+_GONE_AMONG_OTHERS_S = 2.0
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -127,7 +131,7 @@ class Station:
         if face is not None and (self._visit is None or self._visit.track != face.track):
             self._leave(frame.time_s)
             self._begin(face.track, frame.time_s)
-        elif self._visit is not None and face is None and scene.others == 0 and self._lost(frame.time_s):
+        elif face is None and frame.time_s - self._seen_s > (_GONE_S if scene.others == 0 else _GONE_AMONG_OTHERS_S):
             self._leave(frame.time_s)
         if self._visit is None:
             self._rest(frame.time_s, scene.hint)
@@ -159,25 +163,21 @@ class Station:
         self._visit.presented_s = presented_s
         self._seen_s = time_s
 
-    def _lost(self, time_s: float) -> bool:
-        # As long as the tracker would still take a returning face for the same track.
-        return time_s - self._seen_s > 0.6
-
-    def _leave(self, time_s: float) -> None:
-        """The track is over: decide with what is there, then forget it."""
+    def _leave(self, time_s: float, last: bool = False) -> None:
+        """The track is over (`last`: and the stream): decide with what is there, then forget it."""
         visit, self._visit = self._visit, None
         if visit is None:
             return
         if visit.decision is None:
             while self._embedder.pending and not self._camera.live:
                 self._collect(wait=True, visit=visit)
-            decision = visit.decide(time_s, ended=True)
+            decision = visit.decide(time_s, ended=True, last=last)
             if decision is not None:
                 self._decided(decision)
         self._set_prompt(None, time_s)
 
     def _finish(self, time_s: float) -> None:
-        self._leave(time_s)
+        self._leave(time_s, last=True)
         self._show("idle", time_s)
 
     def _collect(self, wait: bool, visit: Visit | None = None) -> None:
@@ -202,13 +202,14 @@ class Station:
         self._set_prompt(None, decision.time_s)
         language = self._settings.language
         lamp: Lamp = "refused"
-        text = say(decision.decision, language, reason=_reason(decision.reasons))
         person = decision.match.person if decision.match is not None else None
         name = self.site.names.get(person or "", person or "")
         if decision.decision == "granted" and person is not None:
             lamp, text = self._grant(decision, person, name)
-        elif not self._write("refusal", self._refusal(decision)):
+        elif not self._write("refusal", record.refusal(decision, *self._circumstances(decision))):
             lamp, text = "fault", say("not_saved", language, reason=self._fault)
+        else:
+            text = say(decision.decision, language, reason=_reason(decision.reasons))
         self._result_until_s = decision.time_s + self._settings.show_result_s
         self._show(lamp, decision.time_s, text)
         self._on_decision(decision)
@@ -221,39 +222,13 @@ class Station:
         previous_s = self._saved_at.get(person)
         if previous_s is not None and decision.presented_s - previous_s < self._settings.repeat_within_s:
             return "granted", say("already", language, name=name, time=self._local_time(previous_s))
-        if not self._write("presence", self._presence(decision, person)):
+        if not self._write("presence", record.presence(decision, person, *self._circumstances(decision))):
             return "fault", say("not_saved", language, reason=self._fault)
         self._saved_at[person] = decision.presented_s
         return "granted", say("granted", language, name=name, time=self._local_time(decision.presented_s))
 
-    def _presence(self, decision: Decision, person: str) -> dict[str, object]:
-        match = decision.match
-        assert match is not None
-        assert match.distance is not None
-        return {
-            "person": person,
-            "presented_boottime_ms": self._clock.at(decision.presented_s),
-            "source": self._camera.kind,
-            "gallery": self.site.gallery_version,
-            "distance_e4": _e4(match.distance),
-            "margin_e4": None if match.margin is None else _e4(match.margin),
-            "liveness": decision.liveness.state,
-            "prompts": list(decision.liveness.prompts),
-            "measures": _measures(decision.liveness.reasons),
-        }
-
-    def _refusal(self, decision: Decision) -> dict[str, object]:
-        return {
-            "decision": decision.decision,
-            "person": decision.match.person if decision.match else None,
-            "presented_boottime_ms": self._clock.at(decision.presented_s),
-            "source": self._camera.kind,
-            "gallery": self.site.gallery_version,
-            "liveness": decision.liveness.state,
-            "species": decision.liveness.species,
-            "reasons": [reason.name[:80] for reason in decision.reasons][:8],
-            "measures": _measures(decision.reasons),
-        }
+    def _circumstances(self, decision: Decision) -> tuple[int, str, int]:
+        return self._clock.at(decision.presented_s), self._camera.kind, self.site.gallery_version
 
     def _after_decision(self, time_s: float) -> None:
         """The same track stays: show the result, and let somebody who was not recognised try again."""
@@ -367,16 +342,3 @@ class Station:
 
 def _reason(reasons: tuple[Reason, ...]) -> str:
     return "; ".join(str(reason) for reason in reasons) or "-"
-
-
-def _measures(reasons: tuple[Reason, ...]) -> dict[str, int]:
-    named = {}
-    for reason in reasons:
-        key = "".join(c if c.isascii() and c.isalnum() else "_" for c in reason.name.lower()).strip("_")[:40]
-        if reason.value is not None and key[:1].isalpha():
-            named[key] = _e4(reason.value)
-    return named
-
-
-def _e4(value: float) -> int:
-    return round(max(-1e8, min(1e8, value)) * 1e4)

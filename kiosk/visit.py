@@ -46,6 +46,7 @@ class Visit:
         self._shots: list[NDArray[np.float32]] = []
         self._failed = 0
         self._match: Match | None = None
+        self._prompted = False
 
     def observe(self, frame: Frame, face: Face | None, others: int) -> int | None:
         """Take a frame in; the number under which it should be embedded, None when it should not be."""
@@ -87,9 +88,14 @@ class Visit:
             self._match = search(templates, np.stack(self._shots))
             self.compute_ms["match"] += 1e3 * (time.perf_counter() - started)
 
-    def decide(self, time_s: float, ended: bool = False) -> Decision | None:
-        """The decision, once there is one. `ended`: nobody is there any more, decide with what is at hand."""
+    def decide(self, time_s: float, ended: bool = False, last: bool = False) -> Decision | None:
+        """The decision, once there is one. `ended`: the track is over, decide with what is at hand, but not about
+        somebody who only walked past. `last`: the stream is over as well, so that every shot must do."""
         liveness = NOT_CHECKED if self.liveness is None else self.liveness.verdict
+        if self.liveness is not None:
+            self._prompted = self._prompted or self.liveness.prompt is not None
+        if ended and not (last and self._shots) and not self._stayed():
+            return None
         identity = self._identity(ended)
         if liveness is not None and liveness.state == "attack":
             return self._settle(time_s, "refused", liveness, liveness.reasons)
@@ -110,6 +116,10 @@ class Visit:
         if ended:
             return self._settle(time_s, "undetermined", _PENDING, (Reason("nobody stayed for the prompts"),))
         return None
+
+    def _stayed(self) -> bool:
+        """Whether there was enough of the track for an answer to be owed."""
+        return self._prompted or len(self._shots) >= self._settings.shots
 
     def _wanted(self) -> bool:
         taken = len(self._shots) + self._awaited

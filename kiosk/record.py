@@ -1,0 +1,57 @@
+"""What a decision becomes in the journal: the bodies of presence and refusal entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.values import Decision, Reason
+
+_REASONS = 8
+_REASON_LENGTH = 80
+
+
+def presence(decision: Decision, person: str, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
+    """Of a granted decision. `presented_ms`: boottime; `source`: kind of camera; `gallery`: version searched."""
+    match = decision.match
+    if match is None or match.distance is None:
+        raise ValueError("a granted decision rests on a match")
+    return {
+        "person": person,
+        "presented_boottime_ms": presented_ms,
+        "source": source,
+        "gallery": gallery,
+        "distance_e4": _e4(match.distance),
+        "margin_e4": None if match.margin is None else _e4(match.margin),
+        "liveness": decision.liveness.state,
+        "prompts": list(decision.liveness.prompts),
+        "measures": _measures(decision.liveness.reasons),
+    }
+
+
+def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
+    """Of any other decision; arguments as for `presence`."""
+    return {
+        "decision": decision.decision,
+        "person": decision.match.person if decision.match else None,
+        "presented_boottime_ms": presented_ms,
+        "source": source,
+        "gallery": gallery,
+        "liveness": decision.liveness.state,
+        "species": decision.liveness.species,
+        "reasons": [reason.name[:_REASON_LENGTH] for reason in decision.reasons][:_REASONS],
+        "measures": _measures(decision.reasons),
+    }
+
+
+def _measures(reasons: tuple[Reason, ...]) -> dict[str, int]:
+    """The measured values by a key made of the reason's name."""
+    named = {}
+    for reason in reasons:
+        key = "".join(c if c.isascii() and c.isalnum() else "_" for c in reason.name.lower()).strip("_")[:40]
+        if reason.value is not None and key[:1].isalpha():
+            named[key] = _e4(reason.value)
+    return named
+
+
+def _e4(value: float) -> int:
+    return round(max(-1e8, min(1e8, value)) * 1e4)
