@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +50,10 @@ class DlibEmbedder:
 
     def __init__(self) -> None:
         # Imported here: the station's own process never loads dlib's models.
-        import face_recognition
+        with warnings.catch_warnings():
+            # Its models package announces on every import that pkg_resources is old.
+            warnings.simplefilter("ignore", UserWarning)
+            import face_recognition
 
         self._encode = face_recognition.face_encodings
 

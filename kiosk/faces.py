@@ -190,8 +190,8 @@ class FaceTracker:
         )
 
     def _continues(self, box: Box, now_s: float) -> bool:
-        """Whether `box` can be the last face after the time that passed: people move less than a face's width
-        and a half a second, and grow by less than half."""
+        """Whether `box` can be the last face after the time that passed: who walks past does five widths of a
+        face a second, and a face grows by half in one."""
         assert self._last is not None
         gone_s = now_s - self._last_s
         if gone_s > self._settings.lost_after_s:
@@ -199,7 +199,7 @@ class FaceTracker:
         x, y, w, h = self._last
         moved = np.hypot(box[0] + box[2] / 2 - x - w / 2, box[1] + box[3] / 2 - y - h / 2) / w
         grown = abs(np.log(box[3] / h))
-        return bool(moved <= 0.4 + 1.5 * gone_s and grown <= 0.25 + 0.5 * gone_s)
+        return bool(moved <= 0.4 + 5.0 * gone_s and grown <= 0.25 + 0.5 * gone_s)
 
 
 def _box(landmarks: NDArray[np.float32]) -> Box:

@@ -79,9 +79,11 @@ def assess(
 
 
 def light_and_focus(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[float, float, float] | None:
-    """Mean grey (0–255), left–right unevenness and sharpness of the face; None where it lies off the picture."""
+    """Mean grey (0–255), left–right unevenness and sharpness of the face; None where it leaves the picture."""
     height, width = image.shape[:2]
     oval = landmarks[geometry.OVAL, :2]
+    if not ((oval >= 0) & (oval < (width, height))).mean() > 0.97:
+        return None
     x0, y0 = np.maximum(oval.min(axis=0), 0).astype(int)
     x1, y1 = np.minimum(oval.max(axis=0), (width, height)).astype(int)
     if x1 - x0 < 8 or y1 - y0 < 8:

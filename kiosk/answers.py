@@ -1,0 +1,148 @@
+"""Whether a person does what a prompt asks: in time, in the right direction, at a human speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from kiosk import geometry
+from kiosk.values import Face, Prompt, Reason
+
+TURNS: tuple[Prompt, Prompt] = ("turn_left", "turn_right")
+
+Progress = Literal["waiting", "answered", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """Bounds of an answer. Angles in degrees from the person's own straight look, times in seconds.
+
+    `earliest_s`: faster than a person reacts to a picture (simple visual reaction is .2 s and more; the
+    movement comes on top). `growth`: of the outer-eye distance. `blink_share`: of the person's own eye opening,
+    below which eyes are shut; `blink_s`: how long they may be so (Kwon et al. 2013; asked for, longer).
+    """
+
+    turn: float = 16.0
+    wrong_turn: float = 14.0
+    look_up: float = 9.0
+    wrong_pitch: float = 12.0
+    stray_turn: float = 22.0
+    growth: float = 1.2
+    shrink: float = 0.83
+    blink_share: float = 0.55
+    blink_s: tuple[float, float] = (0.06, 0.6)
+    earliest_s: float = 0.25
+    latest_s: float = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What an answer is read from, of one frame. Degrees, pixels, eye aspect ratio."""
+
+    time_s: float
+    yaw: float
+    pitch: float
+    size: float
+    eyes: float
+
+    @classmethod
+    def of(cls, time_s: float, face: Face) -> Measure:
+        """The measures of a face."""
+        size = geometry.outer_eye_distance(face.landmarks)
+        return cls(time_s, face.yaw, face.pitch, size, face.eyes_open)
+
+
+def straight(measures: Sequence[Measure]) -> Measure:
+    """The person's own straight look: medians, and the eyes as open as half of the frames have them."""
+    return Measure(
+        measures[-1].time_s,
+        median(m.yaw for m in measures),
+        median(m.pitch for m in measures),
+        median(m.size for m in measures),
+        median(m.eyes for m in measures),
+    )
+
+
+class Answer:
+    """Watches one prompt from the moment it is shown."""
+
+    def __init__(self, prompt: Prompt, base: Measure, shown_s: float, settings: AnswerSettings) -> None:
+        self.prompt = prompt
+        self.base = base
+        self.shown_s = shown_s
+        self.reason: Reason | None = None
+        """Why it failed."""
+        self.answered_s: float | None = None
+        self._settings = settings
+        self._open_s = shown_s
+        self._shut: tuple[float, float, float] | None = None
+
+    def update(self, measure: Measure) -> Progress:
+        """Take the next frame's measures in."""
+        after_s = measure.time_s - self.shown_s
+        wrong = self._wrong(measure)
+        if wrong is not None:
+            self.reason = wrong
+            return "failed"
+        if self._done(measure):
+            self.answered_s = measure.time_s
+            if after_s < self._settings.earliest_s:
+                self.reason = Reason(f"{self.prompt} answered too early", after_s, self._settings.earliest_s, " s")
+                return "failed"
+            return "answered"
+        return "waiting" if self.in_time(measure.time_s) else "failed"
+
+    def in_time(self, time_s: float) -> bool:
+        """Whether the deadline is still ahead; sets the reason when it is not."""
+        if time_s - self.shown_s < self._settings.latest_s:
+            return True
+        self.reason = Reason(f"no answer to {self.prompt}", time_s - self.shown_s, self._settings.latest_s, " s")
+        return False
+
+    def turned(self, measure: Measure) -> float:
+        """Degrees turned into the direction asked for, negative against it."""
+        return (measure.yaw - self.base.yaw) * (1.0 if self.prompt == "turn_left" else -1.0)
+
+    def _wrong(self, measure: Measure) -> Reason | None:
+        limits = self._settings
+        raised = measure.pitch - self.base.pitch
+        if self.prompt in TURNS:
+            if self.turned(measure) <= -limits.wrong_turn:
+                return Reason(f"{self.prompt}: turned the other way", -self.turned(measure), limits.wrong_turn, "°")
+            return None
+        strayed = abs(measure.yaw - self.base.yaw)
+        if strayed >= limits.stray_turn:
+            return Reason(f"{self.prompt}: turned instead", strayed, limits.stray_turn, "°")
+        if self.prompt == "look_up" and raised <= -limits.wrong_pitch:
+            return Reason("look_up: looked down", -raised, limits.wrong_pitch, "°")
+        grown = measure.size / self.base.size
+        if self.prompt == "come_closer" and grown <= limits.shrink:
+            return Reason("come_closer: went back", grown, limits.shrink)
+        return None
+
+    def _done(self, measure: Measure) -> bool:
+        limits = self._settings
+        if self.prompt in TURNS:
+            return self.turned(measure) >= limits.turn
+        if self.prompt == "look_up":
+            return measure.pitch - self.base.pitch >= limits.look_up
+        if self.prompt == "come_closer":
+            return measure.size / self.base.size >= limits.growth
+        return self._blinked(measure)
+
+    def _blinked(self, measure: Measure) -> bool:
+        """A closing that ended; at low frame rates its length is known between two bounds, both must allow it."""
+        shut = measure.eyes < self._settings.blink_share * self.base.eyes
+        if shut:
+            before, first, _ = self._shut or (self._open_s, measure.time_s, 0.0)
+            self._shut = before, first, measure.time_s
+            return False
+        closing, self._shut = self._shut, None
+        self._open_s = measure.time_s
+        if closing is None:
+            return False
+        before, first, last = closing
+        shortest, longest = last - first, measure.time_s - before
+        return longest >= self._settings.blink_s[0] and shortest <= self._settings.blink_s[1]

@@ -1,0 +1,110 @@
+"""Depth and flatness during one prompt: mesh and followed points against the best homography, and the background."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk import flatness
+from kiosk.flow import Flow
+from kiosk.values import Face, Frame, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class DepthSettings:
+    """Bounds in outer-eye distances (see flatness) unless said otherwise.
+
+    `mesh`, `flow`: least residual of a living turn of 16° and more. On real clips of turning heads the mesh
+    leaves .040 and more, the points .024 and more; portraits on planes tilted to 45° leave .021 and .014 at most.
+    `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
+    `carried`: share of background points that move with the face; `moved`: least way for that to be judged.
+    `survival`: share of the face's points that one step must leave.
+    """
+
+    mesh: float = 0.032
+    flow: float = 0.019
+    flat: float = 0.013
+    narrowing: float = 0.88
+    carried: float = 0.6
+    moved: float = 0.3
+    fewest_points: int = 15
+    fewest_around: int = 8
+    survival: float = 0.2
+    longest_step_s: float = 0.15
+
+
+class Depth:
+    """Follows the picture from the moment a prompt is shown."""
+
+    def __init__(self, frame: Frame, face: Face, frontal: NDArray[np.float32], settings: DepthSettings) -> None:
+        self._settings = settings
+        self._frontal = frontal
+        self._flow = Flow(frame.image, face)
+        self._time_s = frame.time_s
+        self._residuals: deque[tuple[float, float]] = deque(maxlen=5)
+        self.flat: Reason | None = None
+        """Evidence that a plane is moving."""
+        self.carried: Reason | None = None
+        """Evidence that the background is on the same thing as the face."""
+        self.cut: Reason | None = None
+        """The picture changed from one frame to the next, as no movement does."""
+        self._planar_frames = 0
+        self._carried_frames = 0
+
+    def update(self, frame: Frame, face: Face, turned: bool) -> None:
+        """Follow into the next frame; `turned`: it shows the turn asked for, and is measured for depth."""
+        limits = self._settings
+        had = len(self._flow.face_points()[0])
+        self._flow.follow(frame.image)
+        step_s, self._time_s = frame.time_s - self._time_s, frame.time_s
+        if had >= limits.fewest_points and step_s <= limits.longest_step_s:
+            survival = self._flow.last_survival
+            if survival < limits.survival:
+                self.cut = Reason("face's points lost in one frame", survival, limits.survival)
+        before, after = self._flow.face_points()
+        if len(before) < limits.fewest_points:
+            return
+        moved = flatness.fit(before, after, self._flow.eye_px)
+        if moved is None:
+            return
+        if turned:
+            mesh = flatness.mesh_residual(self._frontal, face.landmarks)
+            if mesh is not None:
+                self._residuals.append((mesh, moved.residual))
+        self._judge_plane(moved)
+        self._judge_background(moved)
+
+    def of_turn(self) -> tuple[float, float] | None:
+        """Median residuals of mesh and points over the last frames of the turn; None where neither was measured
+        in at least one."""
+        if not self._residuals:
+            return None
+        return median(r[0] for r in self._residuals), median(r[1] for r in self._residuals)
+
+    def _judge_plane(self, moved: flatness.Fit) -> None:
+        limits = self._settings
+        planar = moved.narrowing <= limits.narrowing and moved.residual <= limits.flat
+        self._planar_frames = self._planar_frames + 1 if planar else 0
+        if self._planar_frames >= 3:
+            self.flat = Reason("flat in a wide movement", moved.residual, limits.flat)
+
+    def _judge_background(self, moved: flatness.Fit) -> None:
+        """Points around the head that the face's own homography explains, where that moves them visibly."""
+        limits = self._settings
+        start, now = self._flow.around_points()
+        if moved.moved < limits.moved or len(start) < limits.fewest_around:
+            return
+        predicted = flatness.through(moved.homography, start)
+        way = np.linalg.norm(predicted - start, axis=1)
+        telling = way >= limits.moved * 0.5 * self._flow.eye_px
+        if telling.sum() < limits.fewest_around:
+            return
+        off = np.linalg.norm(now - predicted, axis=1)[telling]
+        share = float((off <= 0.25 * way[telling]).mean())
+        self._carried_frames = self._carried_frames + 1 if share >= limits.carried else 0
+        if self._carried_frames >= 3:
+            self.carried = Reason("background moves with the face", share, limits.carried)

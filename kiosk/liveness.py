@@ -1,0 +1,350 @@
+"""Liveness by challenge and response: unforeseen prompts, answered in time, by something deep, by one person.
+
+Fail-closed: `live` needs every prompt answered, depth measured in a turn, and one identity before, during and
+after. What is positively flat or somebody else is an `attack`; everything else is `undetermined`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.answers import TURNS, Answer, AnswerSettings, Measure, straight
+from kiosk.depth import Depth, DepthSettings
+from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
+
+_OTHERS: tuple[Prompt, ...] = ("look_up", "blink", "come_closer")
+# Poses that speak against a shot, but not against measuring where the person is.
+_BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessSettings:
+    """Times in seconds, angles in degrees, `apart` in the embedder's Euclidean distance.
+
+    `apart`: two frontal looks of one visit; `apart_turned`: a frontal and a turned one. Different people are
+    .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
+    """
+
+    prompts: int = 2
+    retries: int = 1
+    settle_s: float = 0.25
+    settle_frames: int = 3
+    calm: float = 5.0
+    settle_within_s: float = 8.0
+    pause_s: tuple[float, float] = (0.05, 0.35)
+    back_within: float = 8.0
+    back_within_s: float = 4.0
+    rest_s: float = 1.2
+    hold_s: float = 0.2
+    gap_s: float = 0.35
+    embed_within_s: float = 3.0
+    apart: float = 0.42
+    apart_turned: float = 0.5
+    during: tuple[float, float] = (9.0, 26.0)
+    pool: tuple[Prompt, ...] = (*TURNS, *_OTHERS)
+    answers: AnswerSettings = field(default_factory=AnswerSettings)
+    depth: DepthSettings = field(default_factory=DepthSettings)
+
+
+Phase = Literal["settle", "pause", "prompt", "hold", "after", "done"]
+
+
+class Liveness:
+    """One per track. `prompt`: what to show now. `verdict`: set once it is decided."""
+
+    def __init__(self, settings: LivenessSettings, rng: random.Random, start_s: float) -> None:
+        self.prompt: Prompt | None = None
+        self.verdict: LivenessVerdict | None = None
+        self._settings = settings
+        self._rng = rng
+        self._phase: Phase = "settle"
+        self._since_s = start_s
+        self._pause_s = 0.0
+        self._plan = self._draw_prompts()
+        self._asked: list[Prompt] = []
+        self._passed: list[Prompt] = []
+        self._failures: list[Reason] = []
+        self._depths: list[tuple[float, float]] = []
+        self._recent: deque[Measure] = deque()
+        self._straight_frames = 0
+        self._answer: Answer | None = None
+        self._depth: Depth | None = None
+        self._seen_s: float | None = None
+        self._blinked = False
+        self._wanted: dict[str, float] = {}
+        self._turned_of: dict[float, float] = {}
+        self._base: Measure | None = None
+        self._asked_s = np.inf
+        self._identities: list[tuple[float, float, NDArray[np.float32]]] = []
+
+    def update(self, frame: Frame, face: Face | None, others: int) -> None:
+        """Take a frame in: the track's face, or None while it is not seen; `others`: further faces, which may
+        stand by but never answer."""
+        if self.verdict is not None:
+            return
+        now_s = frame.time_s
+        if face is None:
+            self._unseen(now_s)
+            return
+        self._seen_s = now_s
+        measure = Measure.of(now_s, face)
+        self._turned_of[now_s] = abs(measure.yaw - (0.0 if self._base is None else self._base.yaw))
+        if self._phase == "settle":
+            self._settle(face, measure)
+        elif self._phase == "pause":
+            self._wait_straight(frame, face, measure)
+        elif self._phase in ("prompt", "hold"):
+            self._watch(frame, face, measure)
+        elif self._phase == "after":
+            self._conclude(measure)
+
+    def wants_shot(self, face: Face) -> bool:
+        """Whether this frame's face should be embedded for the continuity of identity; True once a need."""
+        need = self._need(face)
+        if need is None or need in self._wanted or self._seen_s is None:
+            return False
+        self._wanted[need] = self._seen_s
+        return True
+
+    def add_embedding(self, time_s: float, vector: NDArray[np.float32]) -> None:
+        """The embedding of the frame of `time_s`."""
+        turned = self._turned_of.get(time_s, 0.0)
+        self._identities.append((time_s, turned, np.asarray(vector, np.float32)))
+
+    # -- phases ------------------------------------------------------------------------------------------------
+
+    def _settle(self, face: Face, measure: Measure) -> None:
+        """Wait for a calm straight look: the measure of everything after."""
+        against = [reason for reason in face.quality if reason.name not in _BEARABLE]
+        if against:
+            self._recent.clear()
+            if measure.time_s - self._since_s > self._settings.settle_within_s:
+                self._end("undetermined", against[:1])
+            return
+        self._recent.append(measure)
+        if self._is_calm():
+            self._base = straight(self._recent)
+            self._begin_pause(measure.time_s)
+
+    def _is_calm(self) -> bool:
+        """Whether the last frames show a head at rest: somebody who walks in turns and tilts all the while."""
+        latest = self._recent[-1].time_s
+        while latest - self._recent[0].time_s > 2 * self._settings.settle_s and len(self._recent) > 2:
+            self._recent.popleft()
+        long_enough = latest - self._recent[0].time_s >= self._settings.settle_s
+        if len(self._recent) < self._settings.settle_frames or not long_enough:
+            return False
+        turns, nods = [m.yaw for m in self._recent], [m.pitch for m in self._recent]
+        return max(max(turns) - min(turns), max(nods) - min(nods)) <= self._settings.calm
+
+    def _begin_pause(self, now_s: float) -> None:
+        self.prompt = None
+        self._phase, self._since_s = "pause", now_s
+        self._pause_s = self._rng.uniform(*self._settings.pause_s)
+        self._recent.clear()
+        self._straight_frames = 0
+
+    def _wait_straight(self, frame: Frame, face: Face, measure: Measure) -> None:
+        """Between prompts: until the person looks ahead again, and a moment that cannot be foreseen.
+
+        Who rests in another pose than at first looks ahead there: the measure is taken anew.
+        """
+        waited_s = measure.time_s - self._since_s
+        if not self._is_straight(measure):
+            self._straight_frames = 0
+            self._recent.append(measure)
+            rests = not {r.name for r in face.quality} - _BEARABLE and self._is_calm()
+            if rests and (not self._asked or waited_s > self._settings.rest_s):
+                self._base = straight(self._recent)
+            elif waited_s > self._settings.back_within_s:
+                limit = self._settings.back_within_s
+                late = Reason("did not look ahead again", waited_s, limit, " s")
+                self._end("undetermined", [*self._failures, late])
+            return
+        self._recent.append(measure)
+        self._straight_frames += 1
+        if self._straight_frames >= 2 and waited_s >= self._pause_s:
+            self._ask(frame, face, measure)
+
+    def _ask(self, frame: Frame, face: Face, measure: Measure) -> None:
+        assert self._base is not None
+        prompt = self._plan[0]
+        latest = straight(list(self._recent)[-3:])
+        # Size is of this moment: after coming closer, people stay closer. The look ahead and the open eyes are not:
+        # a slow drift of them would move the goal.
+        base = Measure(measure.time_s, self._base.yaw, self._base.pitch, latest.size, self._base.eyes)
+        self.prompt = prompt
+        self._asked.append(prompt)
+        self._asked_s = min(self._asked_s, measure.time_s)
+        self._answer = Answer(prompt, base, measure.time_s, self._settings.answers)
+        self._depth = Depth(frame, face, face.landmarks, self._settings.depth)
+        self._phase, self._since_s = "prompt", measure.time_s
+
+    def _watch(self, frame: Frame, face: Face, measure: Measure) -> None:
+        assert self._answer is not None
+        assert self._depth is not None
+        answer, depth = self._answer, self._depth
+        turns = answer.prompt in TURNS
+        self._blinked |= measure.eyes < self._settings.answers.blink_share * answer.base.eyes
+        depth.update(frame, face, turns and answer.turned(measure) >= self._settings.answers.turn)
+        for evidence in (depth.flat, depth.carried):
+            if evidence is not None:
+                # A print cannot close its eyes, nor does its mesh turn.
+                species = "screen" if self._blinked or self._depths else "print"
+                self._end("attack", [evidence, *self._failures], species)
+                return
+        if depth.cut is not None:
+            self._fail(measure.time_s, depth.cut)
+        elif self._phase == "hold":
+            if measure.time_s - self._since_s >= self._settings.hold_s:
+                self._accept(measure.time_s)
+        else:
+            progress = answer.update(measure)
+            if progress == "failed":
+                assert answer.reason is not None
+                self._fail(measure.time_s, answer.reason)
+            elif progress == "answered" and turns:
+                self._phase, self._since_s = "hold", measure.time_s
+            elif progress == "answered":
+                self._accept(measure.time_s)
+
+    def _accept(self, now_s: float) -> None:
+        """A prompt was answered; a turn counts only with its depth measured."""
+        assert self._answer is not None
+        assert self._depth is not None
+        prompt = self._answer.prompt
+        if prompt in TURNS:
+            residuals = self._depth.of_turn()
+            limits = self._settings.depth
+            if residuals is None:
+                self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
+                return
+            mesh, flow = residuals
+            if flow <= limits.flat:
+                self._end("attack", [Reason(f"{prompt} is flat", flow, limits.flat)], "screen")
+                return
+            if mesh < limits.mesh or flow < limits.flow:
+                short = Reason("mesh depth", mesh, limits.mesh) if mesh < limits.mesh else None
+                self._fail(now_s, short or Reason("depth of followed points", flow, limits.flow))
+                return
+            self._depths.append(residuals)
+        self._passed.append(prompt)
+        self._plan.pop(0)
+        self._next(now_s)
+
+    def _fail(self, now_s: float, reason: Reason) -> None:
+        """One failed prompt is replaced by a fresh one, as long as retries last."""
+        self._failures.append(reason)
+        if len(self._failures) > self._settings.retries:
+            early = all("too early" in failure.name for failure in self._failures)
+            cut = all("lost in one frame" in failure.name for failure in self._failures)
+            species = "replay" if early else "swap" if cut else ""
+            self._end("attack" if species else "undetermined", self._failures, species)
+            return
+        failed = self._plan.pop(0)
+        fresh = [p for p in self._settings.pool if p != failed and p not in self._plan]
+        if not any(p in TURNS for p in (*self._passed, *self._plan)):
+            fresh = [p for p in self._settings.pool if p in TURNS]
+        self._plan.insert(0, self._rng.choice(fresh))
+        self._next(now_s)
+
+    def _next(self, now_s: float) -> None:
+        self._answer = self._depth = None
+        if self._plan:
+            self._begin_pause(now_s)
+        else:
+            self.prompt = None
+            self._phase, self._since_s = "after", now_s
+
+    def _conclude(self, measure: Measure) -> None:
+        """Wait for the last look ahead and its embedding, then compare the identities."""
+        missing = self._unmeasured()
+        if missing:
+            waited_s = measure.time_s - max(self._since_s, self._wanted.get("after", 0.0))
+            if waited_s > self._settings.embed_within_s:
+                self._end("undetermined", [Reason(f"identity {missing[0]} the prompts was not measured")])
+            return
+        self._judge_identity()
+
+    def _judge_identity(self) -> None:
+        frontal = [v for _, turned, v in self._identities if turned <= self._settings.back_within]
+        turned = [v for _, angle, v in self._identities if angle > self._settings.back_within]
+        centre = np.median(np.stack(frontal), axis=0)
+        apart = max(float(np.linalg.norm(v - centre)) for v in frontal)
+        apart_turned = max(float(np.linalg.norm(v - centre)) for v in turned)
+        limits = self._settings
+        measured = [
+            Reason("identity before and after", apart, limits.apart),
+            Reason("identity in the turn", apart_turned, limits.apart_turned),
+        ]
+        if apart > limits.apart or apart_turned > limits.apart_turned:
+            self._end("attack", [r for r in measured if (r.value or 0.0) > (r.threshold or 0.0)], "swap")
+            return
+        mesh, flow = min(self._depths, key=lambda pair: pair[1])
+        depth = limits.depth
+        measured += [Reason("mesh depth", mesh, depth.mesh), Reason("depth of followed points", flow, depth.flow)]
+        self._end("live", measured)
+
+    # -- helpers -----------------------------------------------------------------------------------------------
+
+    def _draw_prompts(self) -> list[Prompt]:
+        """Prompts in random order, none twice, at least one of them a turn."""
+        pool = list(self._settings.pool)
+        first = self._rng.choice([p for p in pool if p in TURNS])
+        pool.remove(first)
+        drawn = [first, *self._rng.sample(pool, self._settings.prompts - 1)]
+        self._rng.shuffle(drawn)
+        return drawn
+
+    def _is_straight(self, measure: Measure) -> bool:
+        assert self._base is not None
+        near = self._settings.back_within
+        return abs(measure.yaw - self._base.yaw) <= near and abs(measure.pitch - self._base.pitch) <= near
+
+    def _unseen(self, now_s: float) -> None:
+        """The face is away. In the middle of a prompt that is a failure; for long, the end."""
+        away_s = now_s - (self._seen_s if self._seen_s is not None else self._since_s)
+        limit = self._settings.gap_s
+        if self._phase in ("prompt", "hold") and away_s > limit:
+            self._seen_s = now_s
+            self._fail(now_s, Reason("face lost during a prompt", away_s, limit, " s"))
+        elif away_s > self._settings.settle_within_s:
+            self._end(
+                "undetermined", [*self._failures, Reason("no face", away_s, self._settings.settle_within_s, " s")]
+            )
+
+    def _unmeasured(self) -> list[str]:
+        """Of before, during and after the prompts: where no embedding has come from yet."""
+        near = self._settings.back_within
+        straight_s = [time_s for time_s, turned, _ in self._identities if turned <= near]
+        measured = {
+            "before": any(time_s < self._asked_s for time_s in straight_s),
+            "during": any(turned > near for _, turned, _ in self._identities),
+            "after": any(time_s >= self._since_s for time_s in straight_s),
+        }
+        return [need for need, there in measured.items() if not there]
+
+    def _need(self, face: Face) -> str | None:
+        """Which of before, during and after this frame would serve."""
+        if self._seen_s is None or self._base is None or self.verdict is not None:
+            return None
+        turned = self._turned_of.get(self._seen_s, 0.0)
+        if self._phase in ("prompt", "hold") and self._answer is not None and self._answer.prompt in TURNS:
+            low, high = self._settings.during
+            return "during" if low <= turned <= high else None
+        if turned > self._settings.back_within or face.quality:
+            return None
+        if self._phase == "pause" and not self._asked and not self._identities:
+            return "before"
+        return "after" if self._phase == "after" else None
+
+    def _end(self, state: Literal["live", "attack", "undetermined"], reasons: list[Reason], species: str = "") -> None:
+        self.prompt = None
+        self._phase = "done"
+        self.verdict = LivenessVerdict(state, tuple(reasons), species, tuple(self._asked))
