@@ -15,7 +15,7 @@ from simulation import office
 from simulation.month import Presentation, SimulatedMonth
 from simulation.simkiosk import Clock, SimKiosk
 
-__all__ = ["FleetReport", "KioskReport", "SimKiosk", "Trouble", "run_fleet", "troubles_of"]
+__all__ = ["Fleet", "FleetReport", "KioskReport", "SimKiosk", "Trouble", "troubles_of"]
 
 _HOUR_MS = 3_600_000
 RIGHT_CLOCK = Clock()
@@ -94,63 +94,100 @@ def troubles_of(month: SimulatedMonth, kiosks: list[str]) -> dict[str, Trouble]:
     return troubles
 
 
-def run_fleet(
-    month: SimulatedMonth,
-    server: str,
-    tokens: Mapping[str, str],
-    pseudonyms: Mapping[str, str],
-    set_time: Callable[[int], None],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    seed: int = 0,
-) -> FleetReport:
-    """Claim every kiosk of the month at `server` (a URL) and send the month day by day.
+class Fleet:
+    """The kiosks of a simulated month, each claimed at a server (a URL).
 
-    `tokens`: kiosk → one-time claim token; `pseudonyms`: employee id → pseudonym. `set_time` moves the server's
-    clock to a Unix time in ms: to five in the morning of the first day for the claims, then to each evening, when
-    the kiosks sync. `progress` hears (presences so far, all). On return the server holds every entry.
+    `tokens`: kiosk → one-time claim token. `set_time` moves the server's clock to a Unix time in ms: first to five
+    in the morning of the first day, for the claims. A context manager: leaving it forgets the kiosks' keys.
 
-    Raises ValueError for a kiosk without token or an employee without pseudonym; ClaimError or SyncError
-    (kiosk.errors) when the server refuses, is not reached or must not be believed.
+    Raises ValueError for a kiosk without token; ClaimError or SyncError (kiosk.errors) when the server refuses, is
+    not reached or must not be believed.
     """
-    site_of = {seen.kiosk: seen.site for seen in month.presentations}
-    names = sorted(site_of)
-    _require("a claim token for kiosk", set(names) - set(tokens))
-    _require("a pseudonym for employee", {seen.employee_id for seen in month.presentations} - set(pseudonyms))
-    troubles = troubles_of(month, names)
-    by_day: dict[date, dict[str, list[Presentation]]] = defaultdict(lambda: defaultdict(list))
-    days = office.days_of(month.month)
-    first_ms = office.midnight_ms(days[0])
-    for seen in month.presentations:
-        by_day[days[0] + timedelta(days=(seen.at_ms - first_ms) // (24 * _HOUR_MS))][seen.kiosk].append(seen)
-    with TemporaryDirectory(prefix="hadir-fleet-") as directory, contextlib.ExitStack() as stack:
-        early_ms = first_ms + 5 * _HOUR_MS
+
+    def __init__(
+        self,
+        month: SimulatedMonth,
+        server: str,
+        tokens: Mapping[str, str],
+        set_time: Callable[[int], None],
+        seed: int = 0,
+    ) -> None:
+        self._month = month
+        self._set_time = set_time
+        self._seed = seed
+        self._site_of = {seen.kiosk: seen.site for seen in month.presentations}
+        names = sorted(self._site_of)
+        _require("a claim token for kiosk", set(names) - set(tokens))
+        self._days = office.days_of(month.month)
+        self._troubles = troubles_of(month, names)
+        self._stack = contextlib.ExitStack()
+        directory = Path(self._stack.enter_context(TemporaryDirectory(prefix="hadir-fleet-")))
+        self._kiosks: dict[str, SimKiosk] = {}
+        early_ms = office.midnight_ms(self._days[0]) + 5 * _HOUR_MS
         set_time(early_ms)
-        kiosks = {}
-        for name in names:
-            clock = troubles.get(name, Trouble()).clock
-            kiosks[name] = SimKiosk.claimed(server, tokens[name], Path(directory) / name, seed, clock)
-            stack.callback(kiosks[name].close)
-            kiosks[name].boot(early_ms)
-        _sync_all(kiosks, early_ms + 60_000, days[0], troubles, set_time)
-        for day in days:
-            for name, kiosk in kiosks.items():
-                _record_day(kiosk, day, by_day[day][name], pseudonyms, troubles.get(name, Trouble()), seed)
-            _sync_all(kiosks, office.midnight_ms(day) + _EVENING_MS, day, troubles, set_time)
-            progress(sum(kiosk.presences for kiosk in kiosks.values()), len(month.presentations))
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._stack.close)
+            for name in names:
+                clock = self._trouble(name).clock
+                kiosk = SimKiosk.claimed(server, tokens[name], directory / name, seed, clock)
+                self._stack.callback(kiosk.close)
+                self._kiosks[name] = kiosk
+                kiosk.boot(early_ms)
+            self._sync_all(early_ms + 60_000, self._days[0])
+            undo.pop_all()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def send(
+        self, pseudonyms: Mapping[str, str], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> FleetReport:
+        """Record the month day by day, and sync each evening; on return the server holds every entry.
+
+        `pseudonyms`: employee id → pseudonym. `progress` hears (presences so far, all). Raises ValueError for an
+        employee without pseudonym, else as the class.
+        """
+        presentations = self._month.presentations
+        _require("a pseudonym for employee", {seen.employee_id for seen in presentations} - set(pseudonyms))
+        by_day: dict[date, dict[str, list[Presentation]]] = defaultdict(lambda: defaultdict(list))
+        first_ms = office.midnight_ms(self._days[0])
+        for seen in presentations:
+            by_day[self._days[0] + timedelta(days=(seen.at_ms - first_ms) // (24 * _HOUR_MS))][seen.kiosk].append(seen)
+        for day in self._days:
+            for name, kiosk in self._kiosks.items():
+                _record_day(kiosk, day, by_day[day][name], pseudonyms, self._trouble(name), self._seed)
+            self._sync_all(office.midnight_ms(day) + _EVENING_MS, day)
+            progress(sum(kiosk.presences for kiosk in self._kiosks.values()), len(presentations))
         return FleetReport(
             tuple(
                 KioskReport(
                     device=name,
-                    site=site_of[name],
+                    site=self._site_of[name],
                     entries=kiosk.traffic.acknowledged,
                     presences=kiosk.presences,
                     batches=kiosk.traffic.batches,
                     wire_bytes=kiosk.traffic.wire_bytes,
-                    trouble=troubles.get(name, Trouble()).said,
+                    trouble=self._trouble(name).said,
                 )
-                for name, kiosk in kiosks.items()
+                for name, kiosk in self._kiosks.items()
             )
         )
+
+    def _trouble(self, name: str) -> Trouble:
+        return self._troubles.get(name, Trouble())
+
+    def _sync_all(self, from_ms: int, day: date) -> None:
+        """All kiosks with a network, one after another, from `from_ms` on."""
+        for place, (name, kiosk) in enumerate(self._kiosks.items()):
+            offline = self._trouble(name).offline
+            if offline and offline[0] <= day <= offline[-1]:
+                continue
+            at_ms = from_ms + place * 7_000
+            self._set_time(at_ms)
+            kiosk.sync(at_ms, lose_answer=bool(offline) and day == offline[-1] + timedelta(days=1))
 
 
 def _require(what: str, missing: set[str]) -> None:
@@ -182,20 +219,3 @@ def _record_day(
             kiosk.present(person, at_ms)
         else:
             kiosk.refuse(at_ms)
-
-
-def _sync_all(
-    kiosks: Mapping[str, SimKiosk],
-    from_ms: int,
-    day: date,
-    troubles: Mapping[str, Trouble],
-    set_time: Callable[[int], None],
-) -> None:
-    """All kiosks with a network, one after another, from `from_ms` on."""
-    for place, (name, kiosk) in enumerate(kiosks.items()):
-        offline = troubles.get(name, Trouble()).offline
-        if offline and offline[0] <= day <= offline[-1]:
-            continue
-        at_ms = from_ms + place * 7_000
-        set_time(at_ms)
-        kiosk.sync(at_ms, lose_answer=bool(offline) and day == offline[-1] + timedelta(days=1))

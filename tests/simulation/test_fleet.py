@@ -24,7 +24,7 @@ from server.devices.models import checkpoints, contacts, entries, flags, logs
 from server.people import service as people
 from server.services import Services
 from simulation import office
-from simulation.fleet import WRONG_CLOCK, FleetReport, SimKiosk, run_fleet, troubles_of
+from simulation.fleet import WRONG_CLOCK, Fleet, FleetReport, SimKiosk, troubles_of
 from simulation.month import SimulatedMonth, simulate_month
 
 SITES = {"K01": "dukcapil", "K02": "dukcapil", "K03": "pupr"}
@@ -95,9 +95,8 @@ def run(server: LocalServer) -> Run:
     tokens = {name: server.token(name, site) for name, site in SITES.items()}
     pseudonyms = server.pseudonyms(month)
     told: list[tuple[int, int]] = []
-    report = run_fleet(
-        month, server.url, tokens, pseudonyms, server.set_time, lambda done, total: told.append((done, total))
-    )
+    with Fleet(month, server.url, tokens, server.set_time) as fleet:
+        report = fleet.send(pseudonyms, lambda done, total: told.append((done, total)))
     return Run(month, pseudonyms, report, told)
 
 
@@ -175,9 +174,7 @@ def test_a_power_cut_shows_as_a_new_boot(server: LocalServer, run: Run) -> None:
 
 def test_what_is_missing_is_named_before_anything_is_claimed(server: LocalServer, run: Run) -> None:
     with pytest.raises(ValueError, match="token for kiosk K01"):
-        run_fleet(run.month, server.url, {}, run.pseudonyms, server.set_time)
-    with pytest.raises(ValueError, match="pseudonym for employee E00001"):
-        run_fleet(run.month, server.url, dict.fromkeys(SITES, ""), {}, server.set_time)
+        Fleet(run.month, server.url, {}, server.set_time)
 
 
 def test_a_token_is_taken_once(server: LocalServer, tmp_path: Path) -> None:
