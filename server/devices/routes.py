@@ -8,7 +8,6 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Response
-from fastapi.responses import JSONResponse
 
 from protocol.errors import ProtocolError
 from server.devices import ingest, manifests
@@ -68,13 +67,13 @@ def claim(
 
 @router.post("/v1/devices/{device}/batches", dependencies=[Depends(writer)])
 def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
-    """A batch for the signed cursor; 409 with the cursor when it does not fit what is held."""
+    """A batch for the signed cursor; 409, why in `Hadir-Problem`, when it does not fit what is held."""
     outcome = ingest.receive(parts.database, request.device, request.signature, request.body, parts.clock)
     note = outcome.cursor.sign(parts.keyring.cursor)
     with parts.database.read() as connection:
         headers = {"Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0)}
     if outcome.problem:
-        return JSONResponse({"error": outcome.problem, "cursor": note.decode()}, 409, headers)
+        return Response(note, 409, headers | {"Hadir-Problem": outcome.problem}, NOTE)
     return Response(note, media_type=NOTE, headers=headers)
 
 
