@@ -18,7 +18,7 @@ from simulation.motion import Channel, Sway
 from simulation.portrait import Picture
 
 _STANDS_M = 0.68  # how far from the camera people stop
-_ENTERS_S, _LEAVES_S = 1.1, 0.9
+_ENTERS_S, _LEAVES_S = 1.2, 1.0
 _SEES_RESULT_S = 1.2  # from the lamp's answer to turning away
 
 
@@ -44,7 +44,7 @@ class _Visitor:
         self._end = end_s
         self._leaving: float | None = None
         self._side = float(random.choice([-1.0, 1.0]))
-        self.x = Channel(-0.95 * self._side)
+        self.x = Channel(-1.15 * self._side)
         self.z = Channel(1.1)
         self.yaw, self.pitch, self.lids = Channel(25 * self._side), Channel(), Channel()
         self.x.move(start_s, _ENTERS_S, float(random.uniform(-0.04, 0.04)))
@@ -72,7 +72,7 @@ class _Visitor:
         self._leaving = min(at, max(self._end - _LEAVES_S, 0.0))
         self.yaw.move(self._leaving, 0.4, -35 * self._side)
         self.pitch.move(self._leaving, 0.4, 0.0)
-        self.x.move(self._leaving, _LEAVES_S, 1.0 * self._side)
+        self.x.move(self._leaving, _LEAVES_S, 1.2 * self._side)
         self.z.move(self._leaving, _LEAVES_S, 1.1)
 
     def _answer(self, at: float, prompt: str) -> None:

@@ -24,9 +24,15 @@ class Body:
     def __init__(self, portrait: Portrait, order: tuple[int, int, int] = (0, 1, 2)) -> None:
         self._metre = portrait.pixels_per_metre
         self._centre = portrait.centre
-        inside = cv2.erode((portrait.matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        picture = np.ascontiguousarray(bleed(portrait.image, inside)[..., list(order)])
-        picture, alpha = _with_neck(picture, _without_head(portrait), portrait)
+        head = _head_area(portrait)
+        clothes = cv2.erode((portrait.matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        # What the head covers becomes more of what surrounds it: a turning chin uncovers the collar's inside.
+        picture = np.ascontiguousarray(bleed(portrait.image, clothes & ~head)[..., list(order)])
+        alpha = portrait.matte.copy()
+        jaw = int(portrait.mesh[152, 1] - 0.035 * self._metre)
+        alpha[:jaw][head[:jaw]] = 0
+        alpha[: int(self._centre[1] + 0.02 * self._metre)] = 0
+        picture, alpha = _with_neck(picture, alpha, portrait)
         hem = cv2.blur(picture[-3:], (81, 3))[-1:]
         self._picture: Picture = np.concatenate([picture, np.repeat(hem, _BELOW, axis=0)])
         self._alpha: NDArray[np.float32] = np.concatenate([alpha, np.repeat(alpha[-2:-1], _BELOW, axis=0)])
@@ -47,22 +53,19 @@ class Body:
         image[top:] = cv2.blendLinear(colour, behind, alpha, np.float32(1) - alpha)
 
 
-def _without_head(portrait: Portrait) -> NDArray[np.float32]:
-    """The matte with everything inside the head's outline, and above the chin beside it, taken out."""
-    alpha = portrait.matte.copy()
+def _head_area(portrait: Portrait) -> NDArray[np.bool_]:
+    """Pixels inside the head's outline or close to it."""
     hull = cv2.convexHull(np.round(outline(portrait)).astype(np.int32))
-    head = np.zeros(alpha.shape, np.uint8)
+    head = np.zeros(portrait.matte.shape, np.uint8)
     cv2.fillConvexPoly(head, hull, 1)
-    alpha[cv2.dilate(head, np.ones((9, 9), np.uint8)) > 0] = 0
-    alpha[: int(portrait.centre[1] + 0.02 * portrait.pixels_per_metre)] = 0
-    return alpha
+    return cv2.dilate(head, np.ones((9, 9), np.uint8)) > 0
 
 
 def _with_neck(picture: Picture, alpha: NDArray[np.float32], portrait: Portrait) -> tuple[Picture, NDArray[np.float32]]:
     """Paint a neck in the shadow of the chin, from the middle of the face to where the portrait's own begins."""
     chin_x, chin_y = portrait.mesh[152, :2]
     half = _NECK_M * portrait.pixels_per_metre
-    top, bottom = int(portrait.centre[1]), int(chin_y + 0.012 * portrait.pixels_per_metre)
+    top, bottom = int(portrait.centre[1]), int(chin_y + 0.022 * portrait.pixels_per_metre)
     left, right = int(chin_x - half), int(chin_x + half)
     places = np.round(portrait.mesh[list(_CHEEKS), :2]).astype(int)
     skin = np.median(portrait.image[places[:, 1], places[:, 0]], axis=0)
@@ -70,8 +73,10 @@ def _with_neck(picture: Picture, alpha: NDArray[np.float32], portrait: Portrait)
     shade = (0.62 - 0.22 * across**2)[None, :, None]
     soft = np.clip((1 - np.abs(across)) * half / 2, 0, 1).astype(np.float32)
     patch = np.repeat(skin * shade, bottom - top, axis=0)
-    # Fades out below, into the portrait's own neck or collar.
-    fade = np.clip((bottom - np.arange(top, bottom)) / (0.012 * portrait.pixels_per_metre), 0, 1)[:, None, None]
+    # Fades out below, along the round of the collar.
+    collar = bottom - 0.02 * portrait.pixels_per_metre * across**2
+    rows = np.arange(top, bottom)[:, None]
+    fade = np.clip((collar - rows) / (0.006 * portrait.pixels_per_metre), 0, 1)[..., None]
     own = picture[top:bottom, left:right]
     picture[top:bottom, left:right] = np.clip(own + fade * (patch - own), 0, 255).astype(np.uint8)
     alpha[top:bottom, left:right] = np.maximum(alpha[top:bottom, left:right], soft)

@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.eyelids import Eyelids
 from simulation.portrait import Picture, Points, Portrait, bleed
-from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS, mouth, skin, strip
+from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS, Triangle, mouth, skin, strip
 
-# The fold of the upper lid and the skin below the brow follow a closing lid less and less.
-_FOLD = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
-_BROW = ((113, 225, 224, 223, 222, 221, 189), (342, 445, 444, 443, 442, 441, 413))
 _JAW = range(9, 28)  # of the oval: here the face itself is the outline
 _JOINT_M = (0.0, 0.045, 0.08)
 """From the middle of the face to the joint of skull and neck: below, and behind."""
@@ -45,17 +43,21 @@ class Head:
 
     def __init__(self, portrait: Portrait) -> None:
         self.portrait = portrait
-        self.texture: Picture = bleed(portrait.image, _surely_head(portrait))
         points, uv, triangles = _closed_mesh(portrait)
-        self.uv: Points = uv
-        self.triangles: NDArray[np.int32] = triangles
+        self._lids = Eyelids(portrait.mesh, bleed(portrait.image, _surely_head(portrait)))
+        self.texture: Picture = self._lids.paint
+        self.uv: Points = np.concatenate([uv, self._lids.uv])
+        lids = self._lids.triangles(len(points))
+        self.triangles = np.array([*triangles, *lids], np.int32)
+        # Closing lids lie over the skin round the eyes: drawn as if that much nearer.
+        self.nearer: NDArray[np.float32] = np.zeros(len(self.triangles), np.float32)
+        self.nearer[len(triangles) :] = 0.012
         joint = np.array([*portrait.centre, 0.0], np.float32)
         self._rest: Points = ((points - joint) / portrait.pixels_per_metre - np.array(_JOINT_M)).astype(np.float32)
-        self._closed: Points = _with_lids_closed(self._rest)
 
     def vertices(self, pose: Pose) -> Points:
         """The mesh in camera coordinates, n x 3 float32, metres."""
-        points = self._rest + np.float32(pose.lids) * (self._closed - self._rest)
+        points = np.concatenate([self._rest, self._lids.points(self._rest, pose.lids)])
         place = np.array([pose.x, pose.y, pose.z]) + np.array(_JOINT_M)
         return (points @ rotation(pose.yaw, pose.pitch, pose.roll).T + place).astype(np.float32)
 
@@ -81,11 +83,11 @@ def _surely_head(portrait: Portrait) -> NDArray[np.bool_]:
     return inside > 0
 
 
-def _closed_mesh(portrait: Portrait) -> tuple[Points, Points, NDArray[np.int32]]:
+def _closed_mesh(portrait: Portrait) -> tuple[Points, Points, list[Triangle]]:
     """Points (pixels of the portrait, x y z), their place in the texture, and triangles facing the viewer."""
     face = portrait.mesh
     points, uv = [face], [face[:, :2]]
-    triangles = [*skin(), *mouth()]
+    triangles: list[Triangle] = [*skin(), *mouth()]
     count = len(face)
     for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
         eyeball, inner = _eyeball(face, upper, lower)
@@ -102,10 +104,10 @@ def _closed_mesh(portrait: Portrait) -> tuple[Points, Points, NDArray[np.int32]]
         points.append(ring)
         uv.append(where)
         previous, count = current, count + len(OVAL)
-    return np.concatenate(points), np.concatenate(uv), np.array(triangles, np.int32)
+    return np.concatenate(points), np.concatenate(uv), triangles
 
 
-def _eyeball(face: Points, upper: tuple[int, ...], lower: tuple[int, ...]) -> tuple[Points, list[tuple[int, int, int]]]:
+def _eyeball(face: Points, upper: tuple[int, ...], lower: tuple[int, ...]) -> tuple[Points, list[Triangle]]:
     """What lies in an eye's opening: points of its own, which stay when the lids move, and their triangles.
 
     It reaches a little under the lids on all sides, so that no gap opens when the head turns.
@@ -168,32 +170,25 @@ def _reach(matte: NDArray[np.float32], centre: Points, ray: Points) -> float:
     return max(1.02, last - 0.02)
 
 
-def _with_lids_closed(rest: Points) -> Points:
-    closed = rest.copy()
-    for upper, lower, fold, brow in zip(UPPER_LIDS, LOWER_LIDS, _FOLD, _BROW, strict=True):
-        drop = rest[list(lower)] - rest[list(upper)]
-        meet = rest[list(upper)] + 0.88 * drop
-        closed[list(upper)], closed[list(lower)] = meet, meet + 0.02 * drop
-        closed[list(fold)] += 0.5 * drop[1:-1]
-        closed[list(brow)] += 0.15 * drop[1:-1]
-        closed[list(upper), 2] -= 0.001  # the lid lies over the eyeball
-    return closed
-
-
 def draw(head: Head, pose: Pose, image: Picture, focal: float) -> None:
     """Draw the posed head into `image` (in place), seen by a pinhole camera of `focal` pixels at its middle."""
-    draw_mesh(head.vertices(pose), head.triangles, head.uv, head.texture, image, focal)
+    draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal)
 
 
 def draw_mesh(
     points: Points,
     triangles: NDArray[np.int32],
+    nearer: NDArray[np.float32],
     uv: Points,
     texture: Picture,
     image: Picture,
     focal: float,
 ) -> None:
-    """Texture `triangles` over `image`, nearest last. `points`: n x 3 metres; `uv`: n x 2 texture pixels."""
+    """Texture `triangles` over `image`, nearest last.
+
+    `points`: n x 3 metres; `nearer`: metres by which a triangle comes forward in the order of drawing; `uv`:
+    n x 2 texture pixels.
+    """
     height, width = image.shape[:2]
     if float(points[:, 2].min()) < 0.05:
         return  # behind the lens
@@ -210,7 +205,7 @@ def draw_mesh(
     span1, span2 = spread[:, 1] - spread[:, 0], spread[:, 2] - spread[:, 0]
     # Seen nearly edge on, a triangle would smear its texture over the pixels at its rim.
     visible = np.flatnonzero(area > 0.02 + 0.03 * np.abs(span1[:, 0] * span2[:, 1] - span1[:, 1] * span2[:, 0]))
-    order = visible[np.argsort(-points[triangles[visible], 2].mean(axis=1))]
+    order = visible[np.argsort(nearer[visible] - points[triangles[visible], 2].mean(axis=1))]
 
     which = np.zeros((y1 - y0, x1 - x0), np.uint16)
     fixed = np.round(corners * 16).astype(np.int32)

@@ -144,16 +144,19 @@ def _light(width: int, height: int) -> Picture:
 
 
 def _held(surface: Picture, alpha: NDArray[np.float32]) -> tuple[Picture, NDArray[np.float32]]:
-    """Add a margin with a thumb at each side, low, where hands hold a sheet."""
+    """Add a margin with a hand at each side, low, where hands hold a sheet: the fist behind it, the thumb on it."""
     rows, columns = alpha.shape
-    margin = columns // 9
-    wide = cv2.copyMakeBorder(surface, 0, 0, margin, margin, cv2.BORDER_CONSTANT, value=(96, 128, 178))
+    margin = columns // 7
+    wide = cv2.copyMakeBorder(surface, 0, 0, margin, margin, cv2.BORDER_CONSTANT, value=(84, 112, 160))
     cover = cv2.copyMakeBorder(alpha, 0, 0, margin, margin, cv2.BORDER_CONSTANT, value=0.0)
-    for x, tilt in ((margin, 20), (columns + margin, -20)):
-        centre, axes = (x, int(rows * 0.72)), (int(margin * 0.95), int(margin * 0.42))
-        cv2.ellipse(wide, centre, axes, tilt, 0, 360, (104, 138, 192), -1, cv2.LINE_AA)
-        cv2.ellipse(wide, centre, axes, tilt, 0, 360, (80, 108, 158), 3, cv2.LINE_AA)
-        cv2.ellipse(cover, centre, axes, tilt, 0, 360, 1.0, -1)
+    y = int(rows * 0.74)
+    for edge, side in ((margin, -1), (columns + margin, 1)):
+        fist, thumb = (edge + side * margin // 3, y), (edge - side * margin // 5, y - margin // 4)
+        outside = slice(0, margin) if side < 0 else slice(columns + margin, None)
+        cv2.ellipse(cover[:, outside], (fist[0] % (columns + margin), y), (margin // 2, margin), 0, 0, 360, 1.0, -1)
+        cv2.ellipse(wide, thumb, (margin // 2, margin // 4), -20 * side, 0, 360, (104, 138, 190), -1, cv2.LINE_AA)
+        cv2.ellipse(wide, thumb, (margin // 2, margin // 4), -20 * side, 0, 360, (78, 104, 150), 2, cv2.LINE_AA)
+        cv2.ellipse(cover, thumb, (margin // 2, margin // 4), -20 * side, 0, 360, 1.0, -1)
     return wide, cover
 
 

@@ -100,7 +100,7 @@ class Scene:
         clip = record(
             f"sim:person=20?seed={self._script.seed + 1}&fps=15&width=420&height=600&fov=36", self._script.face
         )
-        return Presenter(Player(clip, 15, random), holder, *span, random, answers)
+        return Presenter(Player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
 
 
 def open_scene(url: str) -> Scene:
@@ -156,3 +156,9 @@ def _stranger(face: str, variant: int) -> tuple[Head, Body]:
 @lru_cache(maxsize=4)
 def _holder(face: str) -> Body:
     return Body(_portrait(face), _CLOTHES[0])
+
+
+if __name__ == "__main__":
+    from simulation.preview import main
+
+    raise SystemExit(main())
