@@ -340,6 +340,10 @@ def _summary(
         "regulation_name": regulation.name,
         "regulation_sha256": regulation.sha256,
         "input_sha256": inputs.sha256(),
+        "regulation_source": regulation.source,
+        "step_names": {step.id: step.name for step in regulation.steps},
+        "gate_names": {gate.id: gate.name for gate in regulation.gates}
+        | {step.id: step.name for step in regulation.steps if step.effect},
         "employees": len(status),
         "status": {name: status.count(name) for name in (PAYABLE, HELD, INELIGIBLE, FORFEITED)},
         "totals": {name: sum(payments[name].to_pylist()) for name in ("gross", "deductions", "dues", "tax", "net")},

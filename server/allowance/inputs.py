@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -90,11 +89,37 @@ class Inputs:
         """Hash of all facts and the calendar; call on `checked()` inputs."""
         digest = hashlib.sha256()
         for name in COLUMNS:
-            text = io.BytesIO()
-            pyarrow.csv.write_csv(getattr(self, name), text)
-            digest.update(name.encode() + b"\0" + text.getbuffer() + b"\0")
+            table = getattr(self, name)
+            digest.update(f"{name} {len(table)}".encode())
+            for column in table.column_names:
+                digest.update(column.encode())
+                for part in _bytes(table[column]):
+                    digest.update(part)
         digest.update(self.calendar.text.encode())
         return digest.hexdigest()
+
+
+def _bytes(column: pa.ChunkedArray) -> Iterator[memoryview | bytes]:
+    """A column, the same however it lies in memory: where it is null, then lengths and letters, or numbers."""
+    missing = pc.is_null(column).cast(pa.int8())
+    if column.type == TEXT:
+        values = pa.concat_arrays(pc.fill_null(column, "").chunks or [pa.array([], TEXT)])
+        parts = [missing, pc.binary_length(values)]
+        ends = values.buffers()[1]
+        letters = values.buffers()[2]
+        numbers = memoryview(ends).cast("i") if ends else [0]
+        text = memoryview(letters)[numbers[0] : numbers[len(values)]] if letters and len(values) else b""
+    else:
+        kind = pa.int32() if column.type == DAY else pa.int64()
+        parts, text = [missing, pc.fill_null(column.cast(kind), 0)], b""
+    for part in parts:
+        array = (
+            pa.concat_arrays(part.chunks or [pa.array([], part.type)]) if isinstance(part, pa.ChunkedArray) else part
+        )
+        width = array.type.bit_width // 8
+        if len(array):
+            yield memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
+    yield text
 
 
 def empty(name: str) -> pa.Table:

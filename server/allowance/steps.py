@@ -29,6 +29,15 @@ LAST_MINUTE = 10**6
 MAIN, CAP_DAY, CAP_MONTH, CEILING, ROUNDING, CAP_LEFT = range(6)
 """The kinds of a step's lines, in order; they become `sub` of the table line."""
 
+NAMED = {
+    "other_gross": "penghasilan bruto lain",
+    "bpjs_base": "dasar BPJS",
+    "ytd_gross": "penghasilan bruto tahun berjalan",
+    "ptkp": "PTKP",
+    "job_class": "kelas jabatan",
+}
+"""Column of the employees → what a reason calls it."""
+
 
 @dataclass(frozen=True)
 class Month:
@@ -58,22 +67,19 @@ def quantity_denominator(step: Step, month: Month) -> int:
 
 def run_step(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: list[Step], month: Month) -> None:
     """Compute step `number` (from 1): its rows in `line` and `missing`, and `state_<number>`."""
-    for statement in _statements(con, step, number, before, month):
-        con.execute(statement)
-
-
-def _statements(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: list[Step], month: Month) -> list[str]:
     parts = quantity_denominator(step, month)
     share = step.base_fraction * step.fraction
     numerator, whole = share.numerator, share.denominator * parts
-    return [
-        _base(step, number, before, month),
-        *_counted(con, step, number, parts, month),
-        _days(step, number, parts),
-        _result(step, number, parts, numerator, whole),
-        *_lines(step, number, numerator, whole),
-        _state(number),
-    ]
+    con.execute(_base(step, number, before, month))
+    for statement in _counted(con, step, number, parts, month):
+        con.execute(statement)
+    if con.execute(f"SELECT 1 FROM base_{number} WHERE base > 0 LIMIT 1").fetchone():
+        con.execute(_days(step, number, parts))
+        con.execute(_result(step, number, parts, numerator, whole))
+        for statement in _lines(step, number, numerator, whole):
+            con.execute(statement)
+    con.execute(_state(number))
+    con.execute(f"DROP TABLE state_{number - 1}")
 
 
 def _base(step: Step, number: int, before: list[Step], month: Month) -> str:
@@ -122,7 +128,7 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
     inputs = [term.removeprefix("input:") for term in step.base if term.startswith("input:")]
     inputs += [step.ceiling.less] if step.ceiling and step.ceiling.less else []
     for name in inputs:
-        statements.append(_missing(number, f"{name} belum ada", f"p.{name} IS NULL"))
+        statements.append(_missing(number, f"{NAMED[name]} belum ada", f"p.{name} IS NULL"))
     head = f"CREATE TABLE quantity_{number} AS"
     single = "CAST(NULL AS BIGINT) AS day, '' AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
     if by.kind == "events" and isinstance(by.table, Events):
@@ -146,7 +152,11 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
         found = f"EXISTS (SELECT 1 FROM rate_{number} r WHERE r.k = {key})"
         return [
             *statements,
-            _missing(number, f"tidak ada tarif untuk {by.attribute}", f"p.{by.attribute} IS NULL OR NOT {found}"),
+            _missing(
+                number,
+                f"tidak ada tarif untuk {NAMED.get(by.attribute, by.attribute)}",
+                f"p.{by.attribute} IS NULL OR NOT {found}",
+            ),
             f"{head} SELECT b.emp, {single}, r.n FROM base_{number} b JOIN person p ON p.emp = b.emp "
             f"JOIN rate_{number} r ON r.k = {key}",
         ]
@@ -156,7 +166,9 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
         return [
             *statements,
             _missing(
-                number, f"{by.attribute} belum ada atau tidak dikenal", f"p.{by.attribute} IS NULL OR NOT {found}"
+                number,
+                f"{NAMED.get(by.attribute, by.attribute)} belum ada atau tidak dikenal",
+                f"p.{by.attribute} IS NULL OR NOT {found}",
             ),
             f"{head} SELECT b.emp, {single}, r.n FROM base_{number} b JOIN person p ON p.emp = b.emp "
             f"JOIN category_{number} c ON c.k = p.{by.attribute} JOIN bracket_{number} r ON r.category = c.category "

@@ -49,7 +49,8 @@ def register(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date
         ),
     )
     con.register("kind_label", pa.table({"kind": list(KINDS), "words": [words[0] for words in KINDS.values()]}))
-    clock = [f"T{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86400)]
+    sixty = [f":{n:02d}" for n in range(60)]
+    clock = [f"T{hour:02d}{minute}{second}" for hour in range(24) for minute in sixty for second in sixty]
     con.register("clock_in", pa.table({"second": pa.array(range(86400), pa.int64()), "clock_text": clock}))
     con.execute("CREATE TABLE clock AS SELECT * FROM clock_in")
     days = [ordinal(first - timedelta(3)) + n for n in range((last - first).days + 7)]

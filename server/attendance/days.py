@@ -24,6 +24,8 @@ def build_days(con: duckdb.DuckDBPyConnection, rules: DayRules) -> None:
     """Make `day_record` from the tables named above."""
     for statement in statements(rules):
         con.execute(statement)
+    for used in ("hit", "seen", "piece", "island", "excused", "chosen", "emp_day", "roster"):
+        con.execute(f"DROP TABLE {used}")
 
 
 def statements(rules: DayRules) -> list[str]:

@@ -1,0 +1,124 @@
+"""One person's month as that person reads it: a line for each rupiah that changed, with its reason and its article."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pyarrow.compute as pc
+
+from server.allowance import wording
+from server.allowance.compute import Result
+from server.errors import NotFound
+
+_MONTHS = {
+    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
+    "en": "January February March April May June July August September October November December".split(),
+}
+_DAYS = {"id": "Sen Sel Rab Kam Jum Sab Min".split(), "en": "Mon Tue Wed Thu Fri Sat Sun".split()}
+_WORDS = {
+    "id": {
+        "title": "TPP {month} untuk {who}",
+        "of": "dari",
+        "because": "menurut",
+        "assumed": "diandaikan, belum ada keputusan yang menetapkan",
+        "fact": "bukti",
+        "net": "Diterima",
+        "minutes": "menit",
+        "status": {
+            "payable": "Dibayarkan.",
+            "held": "DITAHAN: {reason}",
+            "ineligible": "Tidak berhak: {reason}",
+            "forfeited": "Hangus: {reason}",
+        },
+    },
+    "en": {
+        "title": "Allowance (TPP) of {month} for {who}",
+        "of": "of",
+        "because": "under",
+        "assumed": "assumed; no decree adopts it yet",
+        "fact": "evidence",
+        "net": "Paid",
+        "minutes": "minutes",
+        "status": {
+            "payable": "To be paid.",
+            "held": "HELD: {reason}",
+            "ineligible": "Not entitled: {reason}",
+            "forfeited": "Forfeited: {reason}",
+        },
+    },
+}
+
+
+def explain(result: Result, employee_id: str, language: str = "id") -> str:
+    """The reasoning for one employee, in `id` or `en`. Raises NotFound for an employee who is not in the month."""
+    payments = result.payments.filter(pc.equal(result.payments["employee_id"], employee_id)).to_pylist()
+    if not payments:
+        raise NotFound(f"{employee_id} is not among the {len(result.payments)} employees of {result.summary['month']}")
+    payment, words = payments[0], _WORDS[language]
+    year, month = result.summary["month"].split("-")
+    title = str(words["title"]).format(month=f"{_MONTHS[language][int(month) - 1]} {year}", who=employee_id)
+    text = [title, "=" * len(title), ""]
+    for line in result.lines.filter(pc.equal(result.lines["employee_id"], employee_id)).to_pylist():
+        text += _line(line, result, language)
+    text += ["", f"{'':8}{words['net']:<58}{_rupiah(payment['net'], language):>18}"]
+    reason = _reason(payment["reason"], result, language)
+    text.append(words["status"][payment["status"]].format(reason=reason))  # type: ignore[index]
+    source = f"{result.summary['regulation_name']} ({result.summary['regulation_sha256'][:12]})"
+    return "\n".join([*text, "", f"{source}, engine {result.summary['engine']}", ""])
+
+
+def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
+    words = _WORDS[language]
+    day = line["date"]
+    when = f"{_DAYS[language][day.weekday()]} {day.day:>2}" if isinstance(day, dt.date) else ""
+    what = line["text"] if language == "id" else _english(line, result)
+    text = [f"{when:<8}{what:<58}{_rupiah(line['rupiah'], language, signed=True):>18}"]
+    if len(what) > 57:
+        text = [f"{when:<8}{what}", f"{'':66}{_rupiah(line['rupiah'], language, signed=True):>18}"]
+    why = []
+    if line["base"] > 1 and line["numerator"] != line["denominator"] and line["numerator"]:
+        why.append(f"{_share(line, language)} {words['of']} {_rupiah(line['base'], language)}")
+    if line["article"]:
+        assumed = f" [{words['assumed']}]" if line["certainty"] == "A" else ""
+        why.append(f"{words['because']} {line['article']}{assumed}")
+    if line["fact"]:
+        why.append(f"{words['fact']}: {line['fact']}")
+    return [*text, *([f"{'':10}{'; '.join(why)}"] if why else [])]
+
+
+def _english(line: dict[str, Any], result: Result) -> str:
+    name = result.summary["step_names"][line["step"]]["en"]
+    kind = "" if line["kind"] == "amount" else wording.KINDS.get(line["kind"], ("", line["kind"]))[1]
+    minutes = line["text"].rsplit(" ", 2)[-2:] if line["text"].endswith(" menit") else []
+    length = f" {minutes[0]} {_WORDS['en']['minutes']}" if minutes else ""
+    return f"{name}: {kind}{length}" if kind else str(name)
+
+
+def _reason(reason: str, result: Result, language: str) -> str:
+    """The reason in the reader's language where the regulation names it so."""
+    if language == "id":
+        return reason
+    names = {entry["id"]: entry["en"] for entry in result.summary["gate_names"].values()}
+    return "; ".join(names.get(part, part) for part in reason.split("; "))
+
+
+def _share(line: dict[str, Any], language: str) -> str:
+    """A fraction as a percentage where that is exact, else as it is."""
+    numerator, denominator = line["numerator"], line["denominator"]
+    if denominator == 1:
+        return f"{_rupiah(numerator, language)} ×"
+    hundredths = numerator * 1_000_000
+    if hundredths % denominator:
+        return f"{numerator}/{denominator}"
+    whole, rest = divmod(hundredths // denominator, 10_000)
+    digits = f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+    return f"{digits.replace('.', ',') if language == 'id' else digits} %"
+
+
+def _rupiah(amount: int, language: str, signed: bool = False) -> str:
+    digits = f"{abs(amount):,}"
+    if language == "id":
+        digits = digits.replace(",", ".")
+    sign = "−" if amount < 0 else "+" if signed else ""
+    return f"{sign}Rp{digits}"
