@@ -1,0 +1,138 @@
+"""When an entry happened: an interval from the device's contacts with the server, never from its word alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+LATENCY_MS = 10_000
+"""A contact may have taken so long; a wall clock that differs by no more agrees with the server."""
+NEAR_MS = 24 * 3_600_000
+"""Contacts this close to an entry, in the same boot, date it: a quartz drifts a second or two in a day."""
+KEPT = ("synchronised", "simulated")
+"""States of a clock that something keeps right."""
+
+WALL, CONTACT, NEIGHBOURS = "wall", "contact", "neighbours"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in a device's own time: boot, milliseconds since it, wall clock and its state."""
+
+    boot: str
+    boottime_ms: int
+    wall_ms: int
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A signed batch heard at `server_ms`, made at `made`, signed when the device's wall clock said `signed_ms`."""
+
+    made: Moment
+    signed_ms: int
+    server_ms: int
+
+    @property
+    def live(self) -> bool:
+        """Whether the batch was signed as it was made: one made earlier says nothing of the time since."""
+        return abs(self.signed_ms - self.made.wall_ms) <= LATENCY_MS
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the device's wall clock was right, and kept right."""
+        return self.made.clock in KEPT and abs(self.made.wall_ms - self.server_ms) <= LATENCY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Dating:
+    """The entry happened between `earliest_ms` and `latest_ms` (Unix), which are one where it is known exactly.
+
+    `basis`: `wall` (its own clock, confirmed by a contact), `contact` (a contact in the same boot), `neighbours`
+    (no contact in its boot: what came before and after, and when the server first held it).
+    """
+
+    earliest_ms: int
+    latest_ms: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry's moment in its log, and when the server received it."""
+
+    moment: Moment
+    received_ms: int
+
+
+class Dater:
+    """Dates the entries of one device."""
+
+    def __init__(self, contacts: Iterable[Contact], log: Sequence[Logged], claimed_ms: int) -> None:
+        """`log`: all entries in order, from the first."""
+        self._contacts: dict[str, list[Contact]] = {}
+        for contact in contacts:
+            if contact.live:
+                self._contacts.setdefault(contact.made.boot, []).append(contact)
+        for known in self._contacts.values():
+            known.sort(key=lambda contact: contact.made.boottime_ms)
+        self._offsets = self._bound_boots(log, claimed_ms)
+
+    def date(self, moment: Moment) -> Dating:
+        """When a moment of a boot in the log was. KeyError for a boot that the log does not have."""
+        known = self._contacts.get(moment.boot)
+        if known is None:
+            low, high = self._offsets[moment.boot]
+            return Dating(low + moment.boottime_ms, high + moment.boottime_ms, NEIGHBOURS)
+        near = _near(known, moment.boottime_ms)
+        # A contact cannot be heard before it is made, so each is an upper bound; the least delayed is the best.
+        best = min(near, key=lambda contact: contact.server_ms - contact.made.boottime_ms)
+        latest = best.server_ms - best.made.boottime_ms + moment.boottime_ms
+        earliest = latest - LATENCY_MS
+        fits = earliest - LATENCY_MS <= moment.wall_ms <= latest + LATENCY_MS
+        if best.agrees and moment.clock in KEPT and fits:
+            return Dating(moment.wall_ms, moment.wall_ms, WALL)
+        return Dating(earliest, latest, CONTACT)
+
+    def _bound_boots(self, log: Sequence[Logged], claimed_ms: int) -> dict[str, tuple[int, int]]:
+        """Boot without contact → least and greatest Unix time of its start, by what came before and after."""
+        boots: dict[str, list[Logged]] = {}
+        for entry in log:
+            boots.setdefault(entry.moment.boot, []).append(entry)
+        order = list(boots)
+        bounds: dict[str, tuple[int, int]] = {}
+        before = claimed_ms
+        for boot in order:
+            entries = boots[boot]
+            if boot in self._contacts:
+                before = max(before, *(self.date(entry.moment).earliest_ms for entry in entries))
+                continue
+            low = before - min(entry.moment.boottime_ms for entry in entries)
+            high = min(entry.received_ms - entry.moment.boottime_ms for entry in entries)
+            bounds[boot] = (low, high)
+            before = low + max(entry.moment.boottime_ms for entry in entries)
+        after: int | None = None
+        for boot in reversed(order):
+            entries = boots[boot]
+            if boot in self._contacts:
+                after = min(self.date(entry.moment).latest_ms for entry in entries)
+                continue
+            low, high = bounds[boot]
+            if after is not None:
+                high = min(high, after - max(entry.moment.boottime_ms for entry in entries))
+            if low > high:
+                # The log's parts contradict one another; what the server itself saw remains.
+                low = min(high, claimed_ms - min(entry.moment.boottime_ms for entry in entries))
+            bounds[boot] = (low, high)
+            after = high + min(entry.moment.boottime_ms for entry in entries)
+        return bounds
+
+
+def _near(known: list[Contact], boottime_ms: int) -> list[Contact]:
+    """The contacts within a day of a moment, or else the nearest."""
+    first = bisect_left(known, boottime_ms - NEAR_MS, key=lambda contact: contact.made.boottime_ms)
+    end = bisect_right(known, boottime_ms + NEAR_MS, key=lambda contact: contact.made.boottime_ms)
+    if first < end:
+        return known[first:end]
+    return [min(known, key=lambda contact: abs(contact.made.boottime_ms - boottime_ms))]

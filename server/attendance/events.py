@@ -1,0 +1,162 @@
+"""Events: what the entries of the devices say of employees, dated; and what does not count, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, RowMapping, select
+
+from protocol import entry
+from protocol.errors import ProtocolError
+from server.allowance.inputs import COLUMNS
+from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
+from server.devices.models import contacts, devices, entries, manifests
+from server.people import service as people
+
+WIDEST_MS = 12 * 3_600_000
+"""A mark that may have been on either of two days is not computed with: the person's month waits for an answer."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An employee was seen at a device: entry `seq` of its log."""
+
+    employee_id: str
+    device: str
+    seq: int
+    site: str
+    source: str
+    dating: Dating
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """A presence that counts for nothing; `employee_id` '' where the pseudonym is nobody's."""
+
+    employee_id: str
+    device: str
+    seq: int
+    dating: Dating
+    reason: str
+
+
+@dataclass(frozen=True)
+class Events:
+    """Of all devices, by device and sequence. `undated`: marks whose interval is too wide to compute with."""
+
+    marks: tuple[Mark, ...]
+    undated: tuple[Mark, ...]
+    uncounted: tuple[Uncounted, ...]
+
+    def table(self) -> pa.Table:
+        """The marks with the columns of marks.csv: `at` where it is exact, else the interval."""
+        spans = [(mark.dating.earliest_ms, mark.dating.latest_ms) for mark in self.marks]
+        columns: dict[str, list[Any]] = {
+            "employee_id": [mark.employee_id for mark in self.marks],
+            "at": [last if first == last else None for first, last in spans],
+            "site": [mark.site for mark in self.marks],
+            "source": [mark.source for mark in self.marks],
+            "at_earliest": [None if first == last else first for first, last in spans],
+            "at_latest": [None if first == last else last for first, last in spans],
+            "entry": [f"{mark.device}/{mark.seq}" for mark in self.marks],
+        }
+        return pa.table({name: _column(values, COLUMNS["marks"][name]) for name, values in columns.items()})
+
+
+def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int) -> Events:
+    """What may have happened from `first_ms` to `last_ms`, as received by `cutoff_ms`."""
+    employees = {pseudonym: employee for employee, pseudonym in people.pseudonyms(connection).items()}
+    marks: list[Mark] = []
+    undated: list[Mark] = []
+    uncounted: list[Uncounted] = []
+    query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
+    for device in connection.execute(query).mappings().all():
+        for event in _of_device(connection, device, employees, cutoff_ms):
+            if event.dating.latest_ms < first_ms or event.dating.earliest_ms > last_ms:
+                continue
+            if isinstance(event, Uncounted):
+                uncounted.append(event)
+            elif event.dating.latest_ms - event.dating.earliest_ms > WIDEST_MS:
+                undated.append(event)
+            else:
+                marks.append(event)
+    return Events(tuple(marks), tuple(undated), tuple(uncounted))
+
+
+def _of_device(
+    connection: Connection, device: RowMapping, employees: Mapping[str, str], cutoff_ms: int
+) -> Iterator[Mark | Uncounted]:
+    name = device["device"]
+    log: list[tuple[entry.Entry, int]] = []
+    rows = select(entries.c.seq, entries.c.bytes, entries.c.received_ms).where(
+        entries.c.device == name, entries.c.quarantined == "", entries.c.received_ms <= cutoff_ms
+    )
+    for seq, data, received_ms in connection.execute(rows.order_by(entries.c.seq)):
+        try:
+            decoded = entry.decode(data)
+        except ProtocolError:
+            continue
+        if (decoded.device, decoded.seq) == (name, seq):
+            log.append((decoded, received_ms))
+    dater = Dater(
+        _contacts(connection, name, cutoff_ms),
+        [Logged(_moment(decoded, decoded.boottime_ms), received_ms) for decoded, received_ms in log],
+        device["claimed_ms"],
+    )
+    told = _manifests(connection, name)
+    for decoded, _ in log:
+        if decoded.kind != "presence":
+            continue
+        dating = dater.date(_moment(decoded, decoded.body["presented_boottime_ms"]))
+        manifest = next((one for one in reversed(told) if one["issued_ms"] <= dating.latest_ms), told[0])
+        employee = employees.get(decoded.body["person"], "")
+        reason = _why_not(decoded, dating, manifest, device, employee)
+        if reason:
+            yield Uncounted(employee, name, decoded.seq, dating, reason)
+        else:
+            yield Mark(employee, name, decoded.seq, manifest["site"], decoded.body["source"], dating)
+
+
+def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device: RowMapping, employee: str) -> str:
+    """Why a presence does not count, '' when it does."""
+    source = decoded.body["source"]
+    if not employee:
+        return "the pseudonym is nobody's"
+    if source not in manifest["sources"].split(","):
+        return f"camera {source} is not allowed by manifest {manifest['version']}"
+    if decoded.body["liveness"] != "live":
+        return f"liveness {decoded.body['liveness']}"
+    if device["lost_ms"] is not None and dating.latest_ms > device["lost_ms"]:
+        return f"after the loss of the device ({device['lost_reason']})"
+    return ""
+
+
+def _moment(decoded: entry.Entry, boottime_ms: int) -> Moment:
+    """The moment `boottime_ms` of the entry's boot, by the clock as it was when the entry was committed."""
+    wall_ms = decoded.wall_ms - (decoded.boottime_ms - boottime_ms)
+    return Moment(decoded.boot, boottime_ms, wall_ms, decoded.clock)
+
+
+def _contacts(connection: Connection, device: str, cutoff_ms: int) -> list[Contact]:
+    query = select(contacts).where(contacts.c.device == device, contacts.c.server_ms <= cutoff_ms)
+    return [
+        Contact(
+            Moment(row["boot"], row["boottime_ms"], row["wall_ms"], row["clock"]), row["signed_ms"], row["server_ms"]
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _manifests(connection: Connection, device: str) -> list[RowMapping]:
+    query = select(manifests).where(manifests.c.device == device).order_by(manifests.c.version)
+    return list(connection.execute(query).mappings())
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        micros = [None if value is None else value * 1000 for value in values]
+        return pa.array(micros, pa.int64()).cast(pa.timestamp("us")).cast(kind)
+    return pa.array(values, kind)

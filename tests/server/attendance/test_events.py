@@ -1,0 +1,93 @@
+"""Presences become marks of employees; what does not count is listed with the reason."""
+
+from datetime import UTC, datetime
+
+import pytest
+from harness import NOW_MS, claimed_kiosk
+
+from server.attendance import events
+from server.people import service as people
+
+DAY = 86_400_000
+
+
+def pseudonym(server, employee):
+    parts = server.services()
+    with parts.database.read() as connection:
+        name = people.pseudonyms(connection)[employee]
+    parts.database.close()
+    return name
+
+
+def heard(kiosk, first=NOW_MS - DAY, last=NOW_MS + DAY, cutoff=NOW_MS):
+    parts = kiosk.server.services()
+    with parts.database.read() as connection:
+        found = events.between(connection, first, last, cutoff)
+    parts.database.close()
+    own = [tuple(one for one in group if one.device == kiosk.name) for group in (found.marks, found.undated)]
+    return events.Events(*own, tuple(one for one in found.uncounted if one.device == kiosk.name))
+
+
+def test_a_presence_is_a_mark_at_the_moment_of_presentation(kiosk):
+    kiosk.record()
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000, committed_after_ms=4000)
+    assert kiosk.send(0).status_code == 200
+    (mark,) = heard(kiosk).marks
+    assert (mark.employee_id, mark.site, mark.source) == ("E2", "Kantor A", "sim")
+    table = heard(kiosk).table()
+    assert table["at"].to_pylist() == [datetime.fromtimestamp((NOW_MS - 60_000) / 1000, UTC)]
+    assert table["entry"].to_pylist() == [f"{kiosk.name}/1"]
+
+
+def test_a_wrong_clock_gives_an_interval_around_the_truth(kiosk):
+    kiosk.wall_error_ms, kiosk.clock = -26_000_000, "free"
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
+    assert kiosk.send(0).status_code == 200
+    row = heard(kiosk).table().to_pylist()[0]
+    assert row["at"] is None
+    assert row["at_earliest"] <= datetime.fromtimestamp((NOW_MS - 60_000) / 1000, UTC) <= row["at_latest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"source": "file"}, "camera file is not allowed"), ({"person": "00" * 16}, "nobody's")],
+)
+def test_what_does_not_count_is_listed(kiosk, change, reason):
+    kiosk.mark(**({"person": pseudonym(kiosk.server, "E2"), "at_ms": NOW_MS - 1000} | change))
+    assert kiosk.send(0, sent_ms=NOW_MS + 2000).status_code == 200
+    found = heard(kiosk)
+    assert not found.marks
+    assert reason in found.uncounted[0].reason
+
+
+def test_what_a_lost_device_recorded_after_the_loss_does_not_count(running):
+    kiosk = claimed_kiosk(running, "LOST")
+    kiosk.booted_ms -= DAY
+    person = pseudonym(running, "E2")
+    for ago in (5, 1):
+        kiosk.mark(person, NOW_MS - ago * 3_600_000)
+    assert kiosk.send(0).status_code == 200
+    assert running.command("revoke", "LOST", "--reason", "stolen", "--since", "3h").code == 0
+    found = heard(kiosk)
+    assert [mark.seq for mark in found.marks] == [0]
+    assert "after the loss" in found.uncounted[0].reason
+
+
+def test_a_boot_without_contact_is_not_computed_with_when_it_may_be_any_of_two_days(kiosk):
+    kiosk.boot = "0c" * 16
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
+    kiosk.boot = "0d" * 16
+    kiosk.booted_ms = NOW_MS
+    kiosk.server.set_clock(NOW_MS + DAY)
+    assert kiosk.send(0, sent_ms=NOW_MS + DAY).status_code == 200
+    kiosk.server.set_clock(NOW_MS)
+    found = heard(kiosk, cutoff=NOW_MS + DAY)
+    assert (len(found.marks), [mark.employee_id for mark in found.undated]) == (0, ["E2"])
+
+
+def test_what_was_received_after_the_cutoff_or_lies_outside_the_span_is_not_seen(kiosk):
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
+    assert kiosk.send(0).status_code == 200
+    assert heard(kiosk).marks
+    assert not heard(kiosk, cutoff=NOW_MS - 1).marks
+    assert not heard(kiosk, last=NOW_MS - 120_000).marks
