@@ -184,6 +184,11 @@ check_system() {
 }
 
 check_options() {
+    [ -z "$authority" ] || grep -q 'BEGIN CERTIFICATE' "$authority" ||
+        die "--authority $authority holds no certificate: it is the PEM file of the server's authority" 2
+    case $language in "" | id | en) ;; *) die "--language is id or en, not $language" 2 ;; esac
+    [ -z "$hostname" ] || matches "$hostname" '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?' ||
+        die "--hostname $hostname: use lower-case letters, digits and hyphens, 63 at most" 2
     if [ -f "$config" ]; then
         there=$(sed -n 's/^server: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$config")
         [ -z "$server" ] || [ "$server" = "$there" ] ||
@@ -193,6 +198,7 @@ check_options() {
         [ -z "$camera" ] || [ "$camera" = "$there" ] ||
             die "${config#"$root"} names the camera $there, not $camera: change it there, or remove the file, and run this again"
         camera=$there
+        return
     fi
     [ -n "$server" ] || die "--server is missing: give the server's address, as in --server https://hadir.example" 2
     matches "$server" 'https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?|http://(localhost|127\.0\.0\.1)(:[0-9]+)?' ||
@@ -204,11 +210,6 @@ check_options() {
     esac
     matches "$camera" 'picamera2:[A-Za-z0-9=,&?_.-]*|v4l2:/dev/[A-Za-z0-9=,&?/_.:-]+|rtsp://[A-Za-z0-9.:_~/?=&%-]+' ||
         die "--camera $camera is no camera of a kiosk: use picamera2:, v4l2:/dev/video0 or rtsp://host/path (without a password)" 2
-    [ -z "$authority" ] || grep -q 'BEGIN CERTIFICATE' "$authority" ||
-        die "--authority $authority holds no certificate: it is the PEM file of the server's authority" 2
-    case $language in "" | id | en) ;; *) die "--language is id or en, not $language" 2 ;; esac
-    [ -z "$hostname" ] || matches "$hostname" '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?' ||
-        die "--hostname $hostname: use lower-case letters, digits and hyphens, 63 at most" 2
 }
 
 # The token goes to a file of root's at once, so that a run after a failure does not ask again.
@@ -216,6 +217,7 @@ keep_token() {
     if [ -e "$root/var/lib/hadir/device.json" ]; then
         say ok "this device is claimed"
         [ -z "$token_file" ] || say note "the token is not used; to claim anew, remove /var/lib/hadir/device.json and run this again"
+        [ ! -e "$token" ] || change "remove a token that is not needed any more" rm -f "$token"
         return
     fi
     if [ -z "$token_file" ] && [ -s "$token" ]; then
@@ -352,8 +354,6 @@ write_configuration() {
         [ -z "$authority" ] || echo "authority: /etc/hadir/authority.pem" >>"$scratch/kiosk.yaml"
         put_and_say "$scratch/kiosk.yaml" "$config" 0644
     fi
-    echo "HADIR_SERVER=$server" >"$scratch/claim.env"
-    put_and_say "$scratch/claim.env" "$root/etc/hadir/claim.env" 0644
     put_and_say "$tree/systemd/sysctl.d/60-hadir.conf" "$root/etc/sysctl.d/60-hadir.conf" 0644
 }
 # "&" in an address means "the match" to sed.
@@ -415,8 +415,8 @@ start() {
         # The unit goes on trying after this has given up waiting.
         say did "claim this device at $server"
         timeout 90 systemctl start hadir-claim.service || true
-        [ ! -e "$token" ] ||
-            die "the device could not be claimed: $(journalctl -u hadir-claim.service -n 1 -o cat --no-pager). It goes on trying; with another token, run this again with --token-file"
+        [ -e /var/lib/hadir/device.json ] ||
+            die "the device could not be claimed: $(journalctl -u hadir-claim.service -t hadir -n 1 -o cat --no-pager). The unit goes on trying; with another token, run this again with --token-file"
     fi
     if [ "$changes" != 0 ]; then
         timeout 150 systemctl restart hadir.target || true
@@ -427,7 +427,7 @@ self_test() {
     failed=no
     for unit in hadir-station.service hadir-sync.service hadir-health.timer; do
         if systemctl is-active --quiet "$unit"; then
-            say ok "$unit runs"
+            say ok "$unit runs $(systemctl show "$unit" -p StatusText --value)"
         else
             say FAIL "$unit does not run. Look with: journalctl -u $unit -n 20"
             failed=yes

@@ -145,8 +145,8 @@ class TestOnAnImage:
         account = next(line for line in (image / "etc/passwd").read_text().splitlines() if line.startswith("hadir:"))
         uid = int(account.split(":")[2])
         assert account.endswith("/usr/sbin/nologin")
-        station = (image / "var/lib/hadir/station").stat()
-        assert (station.st_uid, station.st_mode & 0o777) == (uid, 0o750)
+        records = (image / "var/lib/hadir").stat()
+        assert (records.st_uid, records.st_mode & 0o777) == (uid, 0o750)
         code = (image / "opt/hadir/kiosk/values.py").stat()
         assert (code.st_uid, code.st_mode & 0o777) == (0, 0o644)
         assert "video:x:44:hadir" in (image / "etc/group").read_text()
@@ -212,12 +212,12 @@ class TestOnAnImage:
 
     def test_uninstalling_keeps_the_records(self, image: Path, token: Path) -> None:
         provision("--root", image, "--server", SERVER, "--token-file", token)
-        (image / "var/lib/hadir/station/journal.db").write_text("records")
+        (image / "var/lib/hadir/journal.db").write_text("records")
         run = provision("--root", image, "--uninstall")
         assert run.returncode == 0, run.stderr
         assert not (image / "opt/hadir").exists()
         assert not list(image.glob("etc/systemd/system/**/hadir*"))
-        assert (image / "var/lib/hadir/station/journal.db").read_text() == "records"
+        assert (image / "var/lib/hadir/journal.db").read_text() == "records"
         assert "nothing to change" in provision("--root", image, "--uninstall").stdout
 
     def test_missing_debian_packages_are_named(self, image: Path, token: Path) -> None:

@@ -89,15 +89,23 @@ def settings(unit: str) -> dict[str, list[str]]:
     return found
 
 
-def test_no_service_can_write_the_journal_but_the_station() -> None:
-    # A claim makes the folder that holds all others; it runs once, before there is a journal to lose.
-    writers = [
-        name for name in SERVICES if "hadir/station" in " ".join(settings(name).get("StateDirectory", [])).split()
-    ]
-    assert writers == ["hadir-station.service"]
+def read_only(unit: str) -> set[str]:
+    """What a unit is kept from writing below its state directory."""
+    paths = " ".join(settings(unit).get("ReadOnlyPaths", [])).split()
+    return {path.removeprefix("-").removeprefix("/var/lib/hadir/") for path in paths}
+
+
+def test_no_running_service_but_the_station_can_write_the_journal() -> None:
     for name in SERVICES:
         assert settings(name)["ProtectSystem"] == ["strict"]
         assert not any("/var/lib/hadir" in path for path in settings(name).get("ReadWritePaths", []))
+    for name in ("hadir-sync.service", "hadir-health.service"):
+        assert read_only(name) >= {"journal.db", "journal.db-journal", "applied"}
+
+
+def test_only_the_claim_can_write_the_keys() -> None:
+    for name in ("hadir-station.service", "hadir-sync.service", "hadir-health.service"):
+        assert read_only(name) >= {"keys", "device.json"}
 
 
 def test_only_the_station_may_open_a_camera_or_a_pin() -> None:
@@ -107,12 +115,16 @@ def test_only_the_station_may_open_a_camera_or_a_pin() -> None:
         assert settings(name)["DevicePolicy"] == ["closed"]
 
 
-def test_the_station_is_restarted_for_ever_and_watched() -> None:
-    station = settings("hadir-station.service")
-    assert station["Type"] == ["notify"]
-    assert station["Restart"] == ["always"]
-    assert station["StartLimitIntervalSec"] == ["0"]
-    assert int(station["WatchdogSec"][0]) <= 60
+@pytest.mark.parametrize("name", ["hadir-station.service", "hadir-sync.service", "hadir-server.service"])
+def test_what_runs_all_the_time_says_when_it_is_ready_and_is_restarted_for_ever(name: str) -> None:
+    assert settings(name)["Type"] == ["notify"]
+    assert settings(name)["Restart"] == ["always"]
+    assert settings(name)["StartLimitIntervalSec"] == ["0"]
+
+
+@pytest.mark.parametrize("name", ["hadir-station.service", "hadir-server.service"])
+def test_a_service_that_hangs_is_noticed_within_a_minute(name: str) -> None:
+    assert int(settings(name)["WatchdogSec"][0]) <= 60
 
 
 def test_the_station_never_waits_for_a_network() -> None:
@@ -126,9 +138,9 @@ def test_the_station_never_waits_for_a_network() -> None:
     assert not reached & {"network-online.target", "hadir-claim.service", "time-sync.target"}
 
 
-def test_each_folder_of_a_service_is_made_with_its_owner() -> None:
+def test_the_kiosk_s_services_share_the_folder_that_tmpfiles_makes() -> None:
     made = {line.split()[1] for line in (UNITS / "tmpfiles.d/hadir.conf").read_text().splitlines() if line[:1] == "d"}
-    for name in SERVICES:
-        if settings(name).get("User") == ["hadir"]:
-            for folder in settings(name)["StateDirectory"][0].split():
-                assert f"/var/lib/{folder}" in made
+    kiosk = [name for name in SERVICES if settings(name).get("User") == ["hadir"]]
+    assert len(kiosk) == 4
+    for name in kiosk:
+        assert f"/var/lib/{settings(name)['StateDirectory'][0]}" in made
