@@ -147,7 +147,7 @@ def _enrol_folder(folder: Path, embedder: Embedder, notes: TextIO) -> dict[str, 
             print(f"{identity.name}: not enrolled: {error}", file=notes)
             continue
         for shot in enrolment.report:
-            if not shot.used:
+            if shot.state != "ok":
                 print(f"{identity.name}: {shot}", file=notes)
         enrolled[identity.name] = enrolment.templates
     if not enrolled:

@@ -68,6 +68,31 @@ class SyncState:
         self._connection.close()
 
 
+class _Journal:
+    """The station's journal, which a new device does not have yet: then it is empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: JournalReader | None = None
+
+    def size(self) -> int:
+        reader = self._opened()
+        return reader.size() if reader else 0
+
+    def read(self, first: int, limit: int) -> list[bytes]:
+        reader = self._opened()
+        return reader.read(first, limit) if reader else []
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _opened(self) -> JournalReader | None:
+        if self._reader is None and self._path.exists():
+            self._reader = JournalReader(self._path)
+        return self._reader
+
+
 class Syncer:
     """One device's way to its server."""
 
@@ -83,7 +108,7 @@ class Syncer:
         self._device = device
         self._clock = clock
         self._status = status
-        self._reader = JournalReader(state_dir / "journal.db")
+        self._journal = _Journal(state_dir / "journal.db")
         self._state = SyncState(state_dir / "sync.db")
         self._store = GalleryStore(state_dir, device)
         self._socket = state_dir / "station.sock"
@@ -92,7 +117,7 @@ class Syncer:
     def close(self) -> None:
         """Give files and connections back."""
         self._transport.close()
-        self._reader.close()
+        self._journal.close()
         self._state.close()
 
     def contact(self) -> Progress:
@@ -102,9 +127,9 @@ class Syncer:
             SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
         """
         _, frontier, _ = self._state.load()
-        entries = self._reader.read(frontier.size, BATCH_ENTRIES)
+        entries = self._journal.read(frontier.size, BATCH_ENTRIES)
         grown = frontier.append(entries)
-        backlog = self._reader.size() - grown.size
+        backlog = self._journal.size() - grown.size
         body = pack(self._batch(frontier.size, entries, grown, backlog))
         response = self._send("POST", "batches", body)
         cursor = self._cursor(response)
@@ -113,13 +138,13 @@ class Syncer:
             self._state.save(cursor, frontier)
             if response.status == 409:
                 # The next contact sends from where the server stands.
-                return Progress(frontier.size, self._reader.size() - frontier.size)
+                return Progress(frontier.size, self._journal.size() - frontier.size)
         elif cursor.root != grown.root():
             raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
         else:
             self._state.save(cursor, grown)
         manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
-        return Progress(cursor.size, self._reader.size() - cursor.size, manifest)
+        return Progress(cursor.size, self._journal.size() - cursor.size, manifest)
 
     def run(self, every_s: float, stop: Callable[[float], bool], report: Callable[[str], None]) -> None:
         """Contact the server again and again; `stop(seconds)` waits, and says whether to end.
@@ -155,7 +180,7 @@ class Syncer:
 
     def _now(self, entries: list[bytes]) -> Reading:
         """The clock; for a station on simulated time, that of its last entry."""
-        newest = entries[-1:] or self._reader.read(max(0, self._reader.size() - 1), 1)
+        newest = entries[-1:] or self._journal.read(max(0, self._journal.size() - 1), 1)
         if newest:
             last = entry.decode(newest[0])
             if last.clock == "simulated":
@@ -173,7 +198,7 @@ class Syncer:
 
     def _frontier_at(self, cursor: Cursor) -> Frontier:
         """The journal's tree as large as the server says it is; SyncError when the server holds another one."""
-        size = self._reader.size()
+        size = self._journal.size()
         if cursor.size > size:
             raise SyncError(
                 f"the server holds {cursor.size} entries of {cursor.device}, the journal has {size}: the card was "
@@ -181,7 +206,7 @@ class Syncer:
             )
         frontier = Frontier()
         while frontier.size < cursor.size:
-            frontier = frontier.append(self._reader.read(frontier.size, min(5000, cursor.size - frontier.size)))
+            frontier = frontier.append(self._journal.read(frontier.size, min(5000, cursor.size - frontier.size)))
         if frontier.root() != cursor.root:
             raise SyncError(f"the server holds another log of {cursor.device} than this device: call the administrator")
         return frontier
