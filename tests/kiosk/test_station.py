@@ -1,0 +1,173 @@
+"""The station on real pixels: a living head, a stranger, a print; and what happens when nothing can be saved."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kiosk.camera import open_camera
+from kiosk.clock import FrameClock
+from kiosk.embedder import DlibEmbedder, InlineEmbedder
+from kiosk.errors import CameraStalled, JournalError
+from kiosk.faces import FaceTracker
+from kiosk.gallery import Site
+from kiosk.indicator import Indicator, Pins
+from kiosk.journal import Journal, JournalReader
+from kiosk.matcher import Templates
+from kiosk.station import Station, StationSettings
+from kiosk.values import Decision
+from protocol import entry
+from protocol.note import Signer
+
+SIGNER = Signer.from_seed("hadir.example/device/K01", bytes(32))
+PERSON = "ab" * 16
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return DlibEmbedder()
+
+
+@pytest.fixture(scope="module")
+def site(embedder):
+    """A gallery with the portrait's person, enrolled from frames of another visit."""
+    camera, tracker, rows = open_camera("sim:person=4?seed=9&prompts=off"), FaceTracker(), []
+    while len(rows) < 5 and (frame := camera.read()) is not None:
+        face = tracker.update(frame).served
+        if face is not None and not face.quality and frame.number % 6 == 0:
+            rows.append(embedder.embed(frame.image, face.box))
+    tracker.close()
+    camera.close()
+    templates = Templates(np.stack(rows), np.zeros(len(rows), np.int32), (PERSON,), embedder.identity)
+    return Site(templates=templates, names={PERSON: "Eileen"})
+
+
+@dataclass
+class Watched:
+    """A camera that notes, at each lamp change, how many entries the journal holds durably."""
+
+    camera: object
+    journal: Path
+    lamps: list[tuple[str, int]] = field(default_factory=list)
+    stall_at: int = -1
+
+    def __getattr__(self, name):
+        return getattr(self.camera, name)
+
+    def read(self, timeout_s=2.0):
+        if self.stall_at == 0:
+            self.stall_at = -1
+            raise CameraStalled("the camera sim: gave no frame for 2 s")
+        self.stall_at -= 1
+        return self.camera.read(timeout_s)
+
+    def tell(self, event):
+        if event.event == "lamp":
+            reader = JournalReader(self.journal)
+            self.lamps.append((event.value, reader.size()))
+            reader.close()
+        self.camera.tell(event)
+
+
+@dataclass
+class Run:
+    """What a visit left: decisions, entries, lamps with the journal's size at that moment, and texts."""
+
+    decisions: list[Decision]
+    entries: list[entry.Entry]
+    lamps: list[tuple[str, int]]
+    texts: list[str]
+
+
+@pytest.fixture
+def serve(tmp_path, site, embedder, monkeypatch):
+    def run(script, broken=False, stall_at=-1, at=site):
+        path = tmp_path / "journal.db"
+        camera = Watched(open_camera(f"sim:{script}"), path, stall_at=stall_at)
+        clock = FrameClock(1_790_000_000_000)
+        journal = Journal(path, "K01", SIGNER, clock)
+        decisions, texts = [], []
+        indicator = Indicator(Pins(), True, texts.append)
+        tracker = FaceTracker()
+        if broken:
+
+            def append(kind, body):
+                raise JournalError("the journal cannot be used: database or disk is full")
+
+            monkeypatch.setattr(journal, "append", append)
+        station = Station(
+            camera,
+            tracker,
+            InlineEmbedder(lambda: embedder),
+            indicator,
+            clock,
+            at,
+            journal,
+            StationSettings(language="en"),
+            random.Random(4),
+            decisions.append,
+        )
+        station.run()
+        reader = JournalReader(path)
+        entries = [entry.decode(data) for data in reader.read(0, 1000)]
+        for part in (reader, journal, indicator, tracker, camera):
+            part.close()
+        return Run(decisions, entries, camera.lamps, texts)
+
+    return run
+
+
+def test_a_living_enrolled_person_is_saved_and_only_then_shown_green(serve):
+    run = serve("person=14?seed=2")
+    assert [decision.decision for decision in run.decisions] == ["granted"]
+    assert [found.kind for found in run.entries] == ["boot", "presence"]
+    presence = run.entries[1]
+    assert presence.body["person"] == PERSON
+    assert presence.body["liveness"] == "live"
+    assert 0 < presence.body["presented_boottime_ms"] < presence.boottime_ms
+    assert ("granted", 2) in run.lamps
+    assert any("Eileen" in text and "saved" in text for text in run.texts)
+
+
+def test_a_print_is_refused_and_the_reason_is_recorded(serve):
+    run = serve("print=14?seed=2")
+    assert {decision.decision for decision in run.decisions} <= {"refused", "undetermined"}
+    assert run.decisions
+    assert {found.kind for found in run.entries[1:]} == {"refusal"}
+    assert all(found.body["reasons"] for found in run.entries[1:])
+    assert "granted" not in [lamp for lamp, _ in run.lamps]
+
+
+def test_a_stranger_is_not_known(serve):
+    run = serve("stranger=8?seed=2")
+    assert {decision.decision for decision in run.decisions} == {"unknown"}
+
+
+def test_what_cannot_be_saved_is_never_green(serve):
+    run = serve("person=14?seed=2", broken=True)
+    assert [decision.decision for decision in run.decisions] == ["granted"]
+    shown = [lamp for lamp, _ in run.lamps]
+    assert "granted" not in shown
+    assert "fault" in shown
+    assert any("Not saved: the journal cannot be used: database or disk is full" in text for text in run.texts)
+
+
+def test_a_camera_that_stalls_is_recorded_and_marks_go_on_afterwards(serve):
+    run = serve("person=14?seed=2", stall_at=5)
+    assert [found.kind for found in run.entries] == ["boot", "camera", "camera", "presence"]
+    assert [found.body["state"] for found in run.entries[1:3]] == ["stalled", "reopened"]
+
+
+def test_without_a_gallery_nobody_is_served_and_the_lamp_says_so(serve):
+    run = serve("person=5?seed=2", at=Site())
+    assert not run.decisions
+    assert [lamp for lamp, _ in run.lamps] == ["wait", "idle"]
+
+
+def test_a_station_without_liveness_has_no_journal():
+    with pytest.raises(ValueError, match="cannot open a journal"):
+        Station(None, None, None, None, None, Site(), object(), StationSettings(challenge=False))
