@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = str(error)
     except DBAPIError as error:
         problem = f"the database refuses ({error.orig}); nothing was changed"
+    except BrokenPipeError:
+        return 141
     except OSError as error:
         problem = f"{error.filename or 'input or output'}: {error.strerror or error}"
     except KeyboardInterrupt:

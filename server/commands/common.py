@@ -17,6 +17,8 @@ from server.reports.safe import clean
 from server.services import Services, open_services
 
 Command = Callable[[argparse.Namespace], int | None]
+SHOWN = 20
+"""Rows that a list shows where more would scroll away."""
 WIT = timezone(timedelta(hours=9), "WIT")
 _DEFAULT = Path(os.environ.get("HADIR_SERVER_CONFIG", "/etc/hadir/server.yaml"))
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from datetime import date
+from pathlib import Path
 
-from server.commands.common import Commands, opened
+from server.commands.common import SHOWN, Commands, by, opened, show_table
+from server.enrolment import service as enrolment
+from server.errors import ImportFailed
+from server.people import importing
 from server.people import service as people
+from server.reports.safe import clean
 
 
 def register(commands: Commands) -> None:
@@ -17,6 +23,19 @@ def register(commands: Commands) -> None:
     officer.add_argument("--name", required=True)
     officer.add_argument("--role", default="hr", help="what the officer is; shown, not yet a right (default: hr)")
     officer.add_argument("--employee", default="", help="the officer's own employee id, who never approves oneself")
+    bring = commands.add(
+        "import",
+        _import,
+        "Import employees, leave, orders, corrections, work, dues, calendar.",
+        "hadir server import october/ --by rina --dry-run",
+    )
+    bring.add_argument(
+        "files", nargs="+", type=Path, metavar="PATH", help="a directory, or files named employees.csv …"
+    )
+    by(bring)
+    bring.add_argument("--document", default="", help="what the facts rest on (default: the file's name)")
+    bring.add_argument("--valid-from", type=_day, metavar="DATE", help="employees as they are from this day on")
+    bring.add_argument("--dry-run", action="store_true", help="report, and record nothing")
 
 
 def _officer(options: argparse.Namespace) -> None:
@@ -25,3 +44,52 @@ def _officer(options: argparse.Namespace) -> None:
     with parts.database.write() as connection:
         people.add_officer(connection, officer, parts.clock.now_ms())
     print(f"added {officer.id}")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-10-01") from error
+
+
+def _import(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    files = importing.files_of(options.files)
+    now_ms = parts.clock.now_ms()
+    with parts.database.write() as connection:
+        reports = importing.import_files(
+            connection,
+            files,
+            by=options.by,
+            document=options.document,
+            now_ms=now_ms,
+            valid_from=options.valid_from,
+            dry_run=options.dry_run,
+        )
+        wrong = sum(len(report.problems) for report in reports)
+        if not options.dry_run and not wrong:
+            enrolment.refresh(connection, parts.keyring.gallery, now_ms)
+    for report in reports:
+        for text in (*report.problems, *report.notes):
+            print(clean(f"{report.path.name}: {text}"))
+        for key in report.recorded.changed[:SHOWN]:
+            print(clean(f"{report.path.name}: changed: {' '.join(part for part in key if part)}"))
+    show_table(
+        "nothing was recorded" if options.dry_run or wrong else "recorded",
+        ("file", "rows", "new", "changed", "unchanged", "problems", "notes"),
+        (
+            (
+                report.path.name,
+                report.rows,
+                report.recorded.new,
+                len(report.recorded.changed),
+                report.recorded.unchanged,
+                len(report.problems),
+                len(report.notes),
+            )
+            for report in reports
+        ),
+    )
+    if wrong:
+        raise ImportFailed(f"{wrong} rows cannot be used: mend them and import again; nothing was recorded")

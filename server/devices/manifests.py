@@ -88,3 +88,9 @@ def _sealed(connection: Connection, device: Device, gallery: Gallery) -> Gallery
         old = delete(table).where(table.c.device == device.name, table.c.gallery <= gallery.version - SEALED_KEPT)
         connection.execute(old)
     return GalleryReference(gallery.version, sha256(data).hexdigest(), len(data))
+
+
+def latest_gallery(connection: Connection, device: str) -> int | None:
+    """The version of the gallery in a device's newest manifest."""
+    query = select(manifests.c.gallery).where(manifests.c.device == device)
+    return connection.execute(query.order_by(manifests.c.version.desc()).limit(1)).scalar()

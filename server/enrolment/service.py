@@ -138,6 +138,15 @@ def reject(connection: Connection, number: int, *, by: str, now_ms: int) -> None
     connection.execute(gone, {"matrix": b"", "rows": 0})
 
 
+def refresh(connection: Connection, signer: Signer, now_ms: int) -> None:
+    """After people came, left or changed their names: devices get the gallery that follows, if it differs."""
+    gallery = galleries.current(connection, now_ms)
+    if gallery is not None:
+        claimed = devices.claimed(connection)
+        behind = [one for one in claimed if manifests.latest_gallery(connection, one.name) != gallery.version]
+        manifests.publish(connection, behind, signer, now_ms)
+
+
 def _decide(connection: Connection, number: int, state: str, by: str, now_ms: int) -> None:
     row = connection.execute(select(enrolments).where(enrolments.c.enrolment == number)).mappings().first()
     if row is None:

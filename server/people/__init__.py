@@ -1,1 +1,1 @@
-"""The people of the installation: agencies, employees, officers, and the keys of their pseudonyms."""
+"""The people of the installation: employees, officers, and the keys of their pseudonyms."""

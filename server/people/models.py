@@ -15,7 +15,6 @@ AMOUNTS = "amounts"
 """Canonical JSON of the `amount:<component>` columns, so that a new component needs no new schema."""
 
 EMPLOYEES = fact_kind("employees", (*EMPLOYEE_COLUMNS, AMOUNTS), ("employee_id",))
-AGENCIES = fact_kind("agencies", ("agency", "name"), ("agency",))
 
 officers = Table(
     "officers",
