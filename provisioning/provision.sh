@@ -55,7 +55,7 @@ change() {
     if [ "$dry_run" = yes ]; then
         say would "$1"
     else
-        say did "$1"
+        say step "$1"
         shift
         "$@"
     fi
@@ -143,7 +143,7 @@ put() {
 put_and_say() {
     if put "$1" "$2" "$3"; then
         changes=$((changes + 1))
-        if [ "$dry_run" = yes ]; then say would "write ${2#"$root"}"; else say did "write ${2#"$root"}"; fi
+        if [ "$dry_run" = yes ]; then say would "write ${2#"$root"}"; else say step "write ${2#"$root"}"; fi
     fi
 }
 
@@ -389,6 +389,8 @@ install_python_packages() {
         say ok "the Python packages are those of the lock"
     elif on_image && ! runnable; then
         say note "this machine cannot run the image's programs: the first boot installs the packages (network needed, some minutes)"
+        # An older release's packages do not fit: without their stamp the first boot replaces them.
+        [ ! -e "$stamp" ] || change "mark the older packages as outdated" rm -f "$stamp"
         return
     else
         change "install the Python packages of the lock" set_up_packages
@@ -413,7 +415,7 @@ start() {
     [ "$dry_run" = no ] || return 0
     if [ -e "$token" ]; then
         # The unit goes on trying after this has given up waiting.
-        say did "claim this device at $server"
+        say step "claim this device at $server"
         timeout 90 systemctl start hadir-claim.service || true
         [ -e /var/lib/hadir/device.json ] ||
             die "the device could not be claimed: $(journalctl -u hadir-claim.service -t hadir -n 1 -o cat --no-pager). The unit goes on trying; with another token, run this again with --token-file"

@@ -173,6 +173,16 @@ class TestOnAnImage:
         assert not stale.exists()
         assert (image / "opt/hadir/kiosk/values.py").read_bytes() == (TREE / "kiosk/values.py").read_bytes()
 
+    def test_packages_of_an_older_lock_are_replaced_at_the_next_boot(self, image: Path, token: Path) -> None:
+        stamp = image / "opt/hadir/.venv/.lock-kiosk"
+        stamp.parent.mkdir(parents=True)
+        stamp.write_text("an older lock")
+        provision("--root", image, "--server", SERVER, "--token-file", token)
+        assert not stamp.exists()  # the condition of hadir-firstboot.service
+        stamp.write_bytes((TREE / "locks/kiosk.txt").read_bytes())
+        provision("--root", image)
+        assert stamp.exists()
+
     def test_a_run_after_a_failure_goes_on_without_the_token(self, image: Path, token: Path) -> None:
         blocked = image / "opt"
         blocked.write_text("")
