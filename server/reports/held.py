@@ -1,0 +1,36 @@
+"""The list of held payments, and of those without payment, each with its reason."""
+
+from server.reports import pieces
+from server.reports.document import Block, Column, Document, Part, Statement, Table
+from server.reports.language import Language
+from server.reports.model import EmployeeMonth, MonthReport
+
+
+def held(report: MonthReport, say: Language) -> Document:
+    """Who waits and for what; who gets nothing and why. Nothing is decided by silence."""
+    waiting = _table(report.held, say, "held")
+    unpaid = _table(report.unpaid, say, "held_unpaid")
+    blocks: list[Block] = [waiting if waiting.rows else Statement("", (say("held_none"),))]
+    if unpaid.rows:
+        blocks.append(unpaid)
+    blocks.extend(pieces.notes(report, say))
+    blocks.extend(pieces.signatures(report, say))
+    part = Part(say("held"), tuple(blocks), anchor="held")
+    return pieces.document(report, say, "held", (part,), (waiting, unpaid))
+
+
+def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table:
+    columns = (
+        Column("no", say("no"), "count", 26),
+        Column("name", say("name"), "text", 120),
+        Column("nip", say("nip"), "code", 92),
+        Column("status", say("status"), "text", 66),
+        Column("reason", say("reason"), "text", 156),
+        Column("net", say("held_amount") if name == "held" else say("net"), "rupiah", 66),
+    )
+    rows = tuple(
+        (number, person.name, person.nip, say.named("status", person.status), say.dates_in(person.reason), person.net)
+        for number, person in enumerate(people, 1)
+    )
+    totals = (None, say("totals"), None, None, None, sum(person.net for person in people)) if rows else None
+    return Table(name, say("held_table" if name == "held" else "held_unpaid"), columns, rows, totals)

@@ -1,0 +1,322 @@
+"""A month of one agency as every report sees it: people, days, lines of rupiah; checked to add up."""
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from server.errors import ReportRefused
+
+_ACCOUNTS = {"gross": ("gross", 1), "deductions": ("deduction", -1), "dues": ("dues", -1), "tax": ("tax", -1)}
+"""Sum of a payment → the account of its lines, and the sign with which they add up to it."""
+
+PAYABLE, HELD = "payable", "held"
+
+
+class Rows(Protocol):
+    """What is asked of a table: `pyarrow.Table` has it."""
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        """The rows, each a mapping from column to value."""
+
+
+@dataclass(frozen=True)
+class Agency:
+    """An agency (OPD) by its identifier and its name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Signatory:
+    """Who signs: the capacity (*Bendahara Pengeluaran*), the name and the NIP, empty where not yet known."""
+
+    role: str
+    name: str = ""
+    nip: str = ""
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """One day of one person: its code, first and last mark (local time, as text), seconds late and early."""
+
+    date: dt.date
+    code: str
+    first_in: str = ""
+    last_out: str = ""
+    late_s: int = 0
+    early_s: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of rupiah: what it is, why, by which article, and how it was reckoned from its base.
+
+    `account` is the sum of the payment that it belongs to: gross, deduction, dues or tax.
+    """
+
+    date: dt.date | None
+    kind: str
+    text: str
+    fact: str
+    article: str
+    base: int | None
+    numerator: int | None
+    denominator: int | None
+    rounding: str
+    rupiah: int
+    certainty: str = ""
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class EmployeeMonth:
+    """One person's month. Money in whole rupiah; `gross − deductions − dues − tax` is `net`."""
+
+    employee_id: str
+    nip: str
+    name: str
+    job_class: str
+    golongan: str
+    account: str
+    npwp: str
+    days: tuple[DayRecord, ...]
+    gross: int
+    deductions: int
+    dues: int
+    tax: int
+    net: int
+    status: str
+    reason: str
+    lines: tuple[Line, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What the tables do not say: whose month, under which rules, by which engine, and who signs.
+
+    `month` is `YYYY-MM`; `agencies` maps identifier to name; `signatories` maps agency to those who sign, with
+    `""` for agencies not named; `issued` is the date printed beside the signatures, left blank when None.
+    """
+
+    month: str
+    regulation: str
+    regulation_version: str
+    engine_version: str
+    input_hash: str
+    status: str = "draft"
+    government: str = ""
+    place: str = ""
+    issued: dt.date | None = None
+    notes: tuple[str, ...] = ()
+    agencies: Mapping[str, str] = field(default_factory=dict)
+    signatories: Mapping[str, tuple[Signatory, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MonthReport:
+    """The month of one agency: what all its reports are written from."""
+
+    month: str
+    agency: Agency
+    meta: Meta
+    employees: tuple[EmployeeMonth, ...]
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first day of the month."""
+        return dt.date.fromisoformat(f"{self.month}-01")
+
+    @property
+    def dates(self) -> tuple[dt.date, ...]:
+        """Every day of the month."""
+        first = self.first_day
+        following = (first + dt.timedelta(days=31)).replace(day=1)
+        return tuple(first + dt.timedelta(days=day) for day in range((following - first).days))
+
+    @property
+    def signatories(self) -> tuple[Signatory, ...]:
+        """Who signs for this agency."""
+        return self.meta.signatories.get(self.agency.id, self.meta.signatories.get("", ()))
+
+    @property
+    def payable(self) -> tuple[EmployeeMonth, ...]:
+        """Those who are paid now."""
+        return tuple(person for person in self.employees if person.status == PAYABLE)
+
+    @property
+    def held(self) -> tuple[EmployeeMonth, ...]:
+        """Those whose payment waits for a document or an answer."""
+        return tuple(person for person in self.employees if person.status == HELD)
+
+    @property
+    def unpaid(self) -> tuple[EmployeeMonth, ...]:
+        """Those who get nothing this month, each with the reason (not eligible, forfeited)."""
+        return tuple(person for person in self.employees if person.status not in (PAYABLE, HELD))
+
+    def only(self, employee_id: str) -> "MonthReport":
+        """The same month with one person alone: what that person may be handed. ReportRefused if unknown."""
+        chosen = tuple(person for person in self.employees if person.employee_id == employee_id)
+        if not chosen:
+            raise ReportRefused(f"employee {employee_id} is not in {self.agency.name}, {self.month}")
+        return replace(self, employees=chosen)
+
+    def check(self) -> None:
+        """Refuse (ReportRefused) a month that does not add up, names anyone twice or strays from its dates."""
+        problems = list(_problems(self))
+        if problems:
+            shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+            raise ReportRefused(
+                f"{self.agency.name} {self.month}: nothing was written, because {shown}. "
+                "Compute the month again; if it remains, report the regulation and the engine's version"
+            )
+
+
+def _problems(report: MonthReport) -> Iterator[str]:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", report.month):
+        yield f"month {report.month!r} is not of the form YYYY-MM"
+        return
+    dates, seen = set(report.dates), set()
+    for person in report.employees:
+        who = f"employee {person.employee_id}"
+        if person.employee_id in seen:
+            yield f"{who} is there twice"
+        seen.add(person.employee_id)
+        total = sum(line.rupiah for line in person.lines)
+        if total != person.net:
+            yield f"the lines of {who} sum to {total}, the payment says {person.net}"
+        for name, (account, sign) in _ACCOUNTS.items():
+            summed = sign * sum(line.rupiah for line in person.lines if line.account == account)
+            if summed != getattr(person, name):
+                yield f"the lines of {who} for {name} sum to {summed}, the payment says {getattr(person, name)}"
+        reckoned = person.gross - person.deductions - person.dues - person.tax
+        if reckoned != person.net:
+            yield f"{who}: gross less deductions, dues and tax is {reckoned}, the payment says {person.net}"
+        if person.status == PAYABLE and person.net < 0:
+            yield f"{who} would be paid {person.net}"
+        own = [day.date for day in person.days]
+        if len(set(own)) != len(own):
+            yield f"{who} has two records for one day"
+        if not dates.issuperset(own):
+            yield f"{who} has a day outside the month"
+
+
+def from_tables(payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: Meta) -> list[MonthReport]:
+    """One report for each agency from the four tables of a computed month, agencies and people in order.
+
+    Columns are those of `payments.csv`, `lines.csv`, `days.csv` and `employees.csv`; a missing optional one
+    counts as empty. Raises ReportRefused where a row names somebody the others do not know.
+    """
+    people: dict[str, dict[str, Any]] = {}
+    for row in employees.to_pylist():
+        if row["employee_id"] in people:
+            raise ReportRefused(f"employee {row['employee_id']} is twice in the table of employees")
+        people[row["employee_id"]] = row
+    own_lines: dict[str, list[Line]] = defaultdict(list)
+    for row in lines.to_pylist():
+        own_lines[row["employee_id"]].append(_line(row))
+    own_days: dict[str, list[DayRecord]] = defaultdict(list)
+    for row in days.to_pylist():
+        own_days[row["employee_id"]].append(_day(row))
+    agencies: dict[str, list[EmployeeMonth]] = defaultdict(list)
+    paid: set[str] = set()
+    for row in payments.to_pylist():
+        key = row["employee_id"]
+        if key not in people:
+            raise ReportRefused(f"a payment names employee {key}, who is not in the table of employees")
+        paid.add(key)
+        person = _person(people[key], row, own_days.get(key, []), own_lines.get(key, []))
+        agencies[_text(people[key].get("agency"))].append(person)
+    for name, owners in (("line", own_lines), ("day", own_days)):
+        for key in owners.keys() - paid:
+            raise ReportRefused(f"a {name} names employee {key}, who has no payment in {meta.month}")
+    return [
+        MonthReport(
+            meta.month,
+            Agency(agency, meta.agencies.get(agency, agency)),
+            meta,
+            tuple(sorted(members, key=lambda one: (one.name.casefold(), one.nip, one.employee_id))),
+        )
+        for agency, members in sorted(agencies.items())
+    ]
+
+
+def _person(row: dict[str, Any], pay: dict[str, Any], days: list[DayRecord], lines: list[Line]) -> EmployeeMonth:
+    return EmployeeMonth(
+        employee_id=row["employee_id"],
+        nip=_text(row.get("nip")),
+        name=_text(row.get("name")),
+        job_class=_text(row.get("job_class")),
+        golongan=_text(row.get("golongan")),
+        account=_text(row.get("account")),
+        npwp=_text(row.get("npwp")),
+        unit=_text(row.get("unit")),
+        days=tuple(sorted(days, key=lambda day: day.date)),
+        gross=int(pay["gross"] or 0),
+        deductions=int(pay["deductions"] or 0),
+        dues=int(pay["dues"] or 0),
+        tax=int(pay["tax"] or 0),
+        net=int(pay["net"] or 0),
+        status=_text(pay["status"]),
+        reason=_text(pay.get("reason")),
+        lines=tuple(lines),
+    )
+
+
+def _line(row: dict[str, Any]) -> Line:
+    return Line(
+        date=_date(row.get("date")),
+        kind=_text(row.get("kind")),
+        text=_text(row.get("text")),
+        fact=_text(row.get("fact")),
+        article=_text(row.get("article")),
+        base=_integer(row.get("base")),
+        numerator=_integer(row.get("numerator")),
+        denominator=_integer(row.get("denominator")),
+        rounding=_text(row.get("rounding")),
+        rupiah=int(row["rupiah"]),
+        certainty=_text(row.get("certainty")),
+        account=_text(row.get("account")),
+    )
+
+
+def _day(row: dict[str, Any]) -> DayRecord:
+    date = _date(row["date"])
+    if date is None:
+        raise ReportRefused(f"a day of employee {row['employee_id']} has no date")
+    return DayRecord(
+        date,
+        _text(row["code"]),
+        _clock(row.get("first_in")),
+        _clock(row.get("last_out")),
+        int(row.get("late_s") or 0),
+        int(row.get("early_s") or 0),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _integer(value: Any) -> int | None:
+    return None if value is None or value == "" else int(value)
+
+
+def _date(value: Any) -> dt.date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, dt.datetime):
+        return value.date()
+    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value)[:10])
+
+
+def _clock(value: Any) -> str:
+    """The wall time of a mark to the second, as the engine gives it (with its own offset)."""
+    if isinstance(value, dt.datetime | dt.time):
+        return value.strftime("%H:%M:%S")
+    found = re.search(r"\d\d:\d\d(:\d\d)?", _text(value))
+    return found[0] if found else _text(value)

@@ -1,0 +1,95 @@
+"""Strips, the pieces of a PDF page that are not broken, and the sheet that their pens draw on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from reportlab.lib.colors import HexColor
+
+from server.reports.pdf_text import Run
+
+INK, GREY, RULE, PALE = "#1c2733", "#5f6b7a", "#b6c0cc", "#eaf0f6"
+
+
+@lru_cache(maxsize=256)
+def colour(name: str) -> Any:
+    """The reportlab colour of `#rrggbb`."""
+    return HexColor(name)
+
+
+class Sheet:
+    """One page: boxes at once, text and the verticals of grids at the end, each with as few changes of pen as
+    possible (formatting numbers is most of the time that a PDF of thousands takes). Points, from the lower left."""
+
+    def __init__(self, canvas: Any) -> None:
+        self._canvas = canvas
+        self._text = canvas.beginText()
+        self._pen: tuple[object, ...] = ()
+        self._ink = self._fill = ""
+        self._verticals: dict[float, list[list[float]]] = {}
+
+    def text(self, line: Run, x: float, y: float, size: float, ink: str = INK) -> None:
+        """A line from a left edge on a base line."""
+        if self._pen != (line.font, size):
+            self._pen = (line.font, size)
+            self._text.setFont(line.font, size)
+        if self._ink != ink:
+            self._ink = ink
+            self._text.setFillColor(colour(ink))
+        self._text.setTextOrigin(x, y)
+        self._text.textOut(line.text)
+
+    def box(self, x: float, y: float, width: float, height: float, fill: str, *, edge: bool = False) -> None:
+        """A filled box by its lower left corner, with a hairline edge on demand."""
+        if self._fill != fill:
+            self._fill = fill
+            self._canvas.setFillColor(colour(fill))
+        if edge:
+            self._canvas.setLineWidth(0.3)
+            self._canvas.setStrokeColor(colour(RULE))
+        self._canvas.rect(x, y, width, height, stroke=int(edge), fill=1)
+
+    def rule(self, x: float, y: float, width: float, weight: float, ink: str = INK) -> None:
+        """A horizontal line."""
+        self._canvas.setLineWidth(weight)
+        self._canvas.setStrokeColor(colour(ink))
+        self._canvas.line(x, y, x + width, y)
+
+    def vertical(self, x: float, top: float, bottom: float) -> None:
+        """A hairline down; one that begins where the last at this place ended becomes part of it."""
+        known = self._verticals.setdefault(round(x, 2), [])
+        if known and abs(known[-1][1] - top) < 0.01:
+            known[-1][1] = bottom
+        else:
+            known.append([top, bottom])
+
+    def finish(self) -> None:
+        """Draw what was gathered."""
+        self._canvas.setLineWidth(0.25)
+        self._canvas.setStrokeColor(colour(RULE))
+        for x, spans in self._verticals.items():
+            for top, bottom in spans:
+                self._canvas.line(x, top, x, bottom)
+        self._canvas.drawText(self._text)
+
+
+Pen = Callable[[Sheet, float, float], None]
+"""Draws on a sheet, from a left edge and a top edge in points."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A height in points, a pen, whether the next strip must be on the same page, the head to repeat over it,
+    whether letters had to be replaced."""
+
+    height: float
+    draw: Pen
+    keep: bool = False
+    head: "Strip | None" = None
+    replaced: bool = False
+
+
+def gap(height: float) -> Strip:
+    """White space."""
+    return Strip(height, lambda sheet, x, top: None)

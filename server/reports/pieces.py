@@ -1,0 +1,76 @@
+"""Pieces that several reports share: letterhead, facts, notes, signatures, the foot of each page."""
+
+from server.reports.document import Document, Facts, Part, Signatures, Statement, Table
+from server.reports.language import Language, in_words
+from server.reports.model import EmployeeMonth, MonthReport
+
+_FINAL = ("closed", "locked", "paid")
+
+
+def document(
+    report: MonthReport,
+    say: Language,
+    name: str,
+    parts: tuple[Part, ...],
+    sheets: tuple[Table, ...],
+    *,
+    by_part: bool = False,
+) -> Document:
+    """A document of this month and agency, with its letterhead, its foot and, until locked, its watermark."""
+    meta = report.meta
+    foot = say(
+        "foot",
+        regulation=meta.regulation,
+        version=meta.regulation_version,
+        engine=meta.engine_version,
+        digest=meta.input_hash[:16],
+        status=say.named("month_status", meta.status),
+    )
+    return Document(
+        name=name,
+        language=say.code,
+        title=say(name),
+        subtitle=say("month", month=say.month(report.first_day)),
+        letterhead=tuple(line for line in (meta.government, report.agency.name) if line),
+        parts=parts,
+        sheets=sheets,
+        foot=foot,
+        numbering="part" if by_part else "document",
+        watermark="" if meta.status in _FINAL else say("draft"),
+    )
+
+
+def notes(report: MonthReport, say: Language, *more: str) -> tuple[Statement, ...]:
+    """The notes of the month and those of this report, or nothing."""
+    all_notes = (*report.meta.notes, *more)
+    return (Statement(say("notes"), all_notes, numbered=len(all_notes) > 1),) if all_notes else ()
+
+
+def signatures(report: MonthReport, say: Language, count: int | None = None) -> tuple[Signatures, ...]:
+    """Those who sign (the first `count` of them), or nothing when the month names nobody."""
+    signers = report.signatories[:count]
+    issued = say.date(report.meta.issued) if report.meta.issued else "." * 24
+    place = f"{report.meta.place}, " if report.meta.place else ""
+    return (Signatures(f"{place}{issued}", signers),) if signers else ()
+
+
+def who(person: EmployeeMonth, agency: str, say: Language) -> Facts:
+    """The head of a slip: whose it is."""
+    pairs = (
+        (say("name"), person.name),
+        (say("nip"), person.nip),
+        (say("unit"), person.unit or agency),
+        (say("class"), f"{person.job_class} / {say('golongan')} {person.golongan}"),
+        (say("account"), person.account),
+        (say("npwp"), person.npwp),
+        (say("status"), say.named("status", person.status)),
+    )
+    return Facts(tuple((label, value or "—") for label, value in pairs))
+
+
+def amount(label: str, rupiah: int, say: Language) -> Facts:
+    """An amount set in a box, in Indonesian also in words (*terbilang*), as payment papers have it."""
+    pairs = [(label, say.rupiah(rupiah))]
+    if say.code == "id":
+        pairs.append((say("in_words"), f"{in_words(rupiah).capitalize()} rupiah"))
+    return Facts(tuple(pairs), emphasis=True)

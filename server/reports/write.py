@@ -1,0 +1,107 @@
+"""The reports of a month written to files: which reports there are, in which formats, under which names."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from server.errors import ReportRefused
+from server.reports.atomic import whole_file
+from server.reports.csvfile import write_csv
+from server.reports.document import Document
+from server.reports.held import held
+from server.reports.language import Language
+from server.reports.model import MonthReport
+from server.reports.page import write_page
+from server.reports.payments import payment_list
+from server.reports.pdf import write_pdf
+from server.reports.recap import recap
+from server.reports.safe import file_name
+from server.reports.slips import slips
+from server.reports.xlsx import write_xlsx
+
+Writer = Callable[[BinaryIO], None]
+Named = tuple[str, Writer]
+"""The key of a file's name in the catalogue (`file:…`), and what writes the file."""
+
+# A new report is a file beside these and an entry here; it then comes in every format.
+REPORTS: dict[str, Callable[[MonthReport, Language], Document]] = {
+    "payments": payment_list,
+    "recap": recap,
+    "slips": slips,
+    "held": held,
+}
+
+
+def _pdf(documents: Sequence[Document]) -> Iterator[Named]:
+    for document in documents:
+        yield document.name, partial(write_pdf, document)
+
+
+def _xlsx(documents: Sequence[Document]) -> Iterator[Named]:
+    for document in documents:
+        yield document.name, partial(write_xlsx, document)
+
+
+def _csv(documents: Sequence[Document]) -> Iterator[Named]:
+    for document in documents:
+        for table in document.sheets:
+            yield table.name, partial(write_csv, table)
+
+
+def _html(documents: Sequence[Document]) -> Iterator[Named]:
+    yield "page", partial(write_page, documents)
+
+
+FORMATS: dict[str, Callable[[Sequence[Document]], Iterator[Named]]] = {
+    "pdf": _pdf,
+    "xlsx": _xlsx,
+    "csv": _csv,
+    "html": _html,
+}
+
+
+def write_reports(
+    reports: Sequence[MonthReport],
+    directory: Path,
+    languages: Iterable[str] = ("id",),
+    formats: Iterable[str] = tuple(FORMATS),
+    names: Iterable[str] = tuple(REPORTS),
+) -> list[Path]:
+    """Write each agency's reports to a folder of its own under `directory`; the files, in the order written.
+
+    Every month is checked before the first file is written. Raises ReportRefused where figures do not add up,
+    or a language, format or report is unknown; OSError where a file cannot be written.
+    """
+    chosen = [(form, _known(FORMATS, form, "format")) for form in formats]
+    builders = [_known(REPORTS, name, "report") for name in names]
+    spoken = [Language(code) for code in languages]
+    for report in reports:
+        report.check()
+    folders = _folders(reports)
+    written = []
+    for report, folder in zip(reports, folders, strict=True):
+        for say in spoken:
+            documents = [build(report, say) for build in builders]
+            for form, files in chosen:
+                for name, write in files(documents):
+                    path = directory / folder / f"{say(f'file:{name}')}.{form}"
+                    with whole_file(path) as stream:
+                        write(stream)
+                    written.append(path)
+    return written
+
+
+def _known(entries: dict[str, Any], name: str, what: str) -> Any:
+    if name not in entries:
+        raise ReportRefused(f"no {what} {name!r}; there are {', '.join(entries)}")
+    return entries[name]
+
+
+def _folders(reports: Sequence[MonthReport]) -> list[str]:
+    """A folder for each month and agency; two agencies never share one."""
+    folders = [f"{report.month}-{file_name(report.agency.id)}" for report in reports]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise ReportRefused(f"two agencies would be written to {folder}; give them distinct identifiers")
+    return folders

@@ -1,0 +1,38 @@
+"""What the engine computes becomes reports as it stands: columns, signs, statuses."""
+
+from pathlib import Path
+
+import made_month
+import pytest
+
+from server.reports.model import from_tables
+from server.reports.write import write_reports
+
+pytest.importorskip("pyarrow", reason="pyarrow does not import beside this numpy", exc_type=ImportError)
+
+from server.allowance.compute import compute
+from server.allowance.inputs import read_inputs
+from server.allowance.regulation import load
+
+ROOT = Path(__file__).parents[3]
+EMPLOYEES = """employee_id,nip,name,employment,agency,site,zone,job_class,golongan,start_date,appointed_date,flags
+E1,198501012010011001,Siti Latuconsina,PNS,kominfo,balai,WIT,7,III/a,2010-01-01,2011-01-01,
+E2,199001012015011002,Yohanis Pelu,PNS,kominfo,balai,WIT,7,III/b,2015-01-01,2016-01-01,pbb_unpaid
+"""
+
+
+def test_a_computed_month_adds_up_and_is_written(tmp_path: Path) -> None:
+    (tmp_path / "employees.csv").write_text(EMPLOYEES, encoding="utf-8")
+    marks = [f"E1,2026-10-{day:02d}T{at}+09:00,balai,kiosk" for day in range(1, 32) for at in ("07:45:30", "17:00:00")]
+    (tmp_path / "marks.csv").write_text("\n".join(["employee_id,at,site,source", *marks]), encoding="utf-8")
+    regulation = load(ROOT / "regulations" / "ambon" / "2026.yaml")
+    inputs = read_inputs(tmp_path, regulation.calendar).checked()
+    result = compute(inputs, regulation, made_month.META.month)
+    reports = from_tables(result.payments, result.lines, result.days, inputs.employees, made_month.META)
+    (report,) = reports
+    assert [len(person.days) for person in report.employees] == [31, 31]
+    late = next(person for person in report.employees if person.employee_id == "E1")
+    assert {day.code for day in late.days} >= {"L", "TL"}
+    assert late.days[0].first_in == "07:45:30"
+    assert {line.account for line in late.lines} >= {"gross", "deduction", "tax"}
+    assert write_reports(reports, tmp_path / "out", ("id", "en"))
