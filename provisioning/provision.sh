@@ -443,9 +443,9 @@ self_test() {
     [ "$failed" = no ] || die "the self-test failed (see above)"
     cat <<'TEXT'
 
-  Now look at the lamps. White and dim: ready. Step in front of the camera: white and bright, then red and three
-  beeps, since nobody is enrolled here yet (green and one beep for somebody who is). Amber and steady: a fault, and
-  hadir kiosk status says which.
+  Now look at the lamps. White, and amber blinking: not ready, nobody is enrolled here yet. White and dim, once the
+  gallery has come: ready; step in front of the camera, and white becomes bright, then green with one beep, or red
+  with three. Amber and steady: a fault, and hadir kiosk status says which.
 TEXT
 }
 
