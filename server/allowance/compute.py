@@ -341,8 +341,8 @@ def _summary(
         "regulation_sha256": regulation.sha256,
         "input_sha256": inputs.sha256(),
         "regulation_source": regulation.source,
-        "step_names": {step.id: step.name for step in regulation.steps},
-        "gate_names": {gate.id: gate.name for gate in regulation.gates}
+        "steps": {step.id: {**step.name, "share": str(step.base_fraction)} for step in regulation.steps},
+        "gates": {gate.id: gate.name for gate in regulation.gates}
         | {step.id: step.name for step in regulation.steps if step.effect},
         "employees": len(status),
         "status": {name: status.count(name) for name in (PAYABLE, HELD, INELIGIBLE, FORFEITED)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,15 +13,24 @@ from server.allowance.compute import Result
 from server.errors import NotFound
 
 _MONTHS = {
-    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
-    "en": "January February March April May June July August September October November December".split(),
+    "id": (
+        *("Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli"),
+        *("Agustus", "September", "Oktober", "November", "Desember"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June", "July"),
+        *("August", "September", "October", "November", "December"),
+    ),
 }
-_DAYS = {"id": "Sen Sel Rab Kam Jum Sab Min".split(), "en": "Mon Tue Wed Thu Fri Sat Sun".split()}
+_DAYS = {
+    "id": ("Sen", "Sel", "Rab", "Kam", "Jum", "Sab", "Min"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 _WORDS = {
     "id": {
         "title": "TPP {month} untuk {who}",
         "of": "dari",
-        "because": "menurut",
+        "because": "dasar:",
         "assumed": "diandaikan, belum ada keputusan yang menetapkan",
         "fact": "bukti",
         "net": "Diterima",
@@ -35,7 +45,7 @@ _WORDS = {
     "en": {
         "title": "Allowance (TPP) of {month} for {who}",
         "of": "of",
-        "because": "under",
+        "because": "basis:",
         "assumed": "assumed; no decree adopts it yet",
         "fact": "evidence",
         "net": "Paid",
@@ -78,7 +88,10 @@ def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
         text = [f"{when:<8}{what}", f"{'':66}{_rupiah(line['rupiah'], language, signed=True):>18}"]
     why = []
     if line["base"] > 1 and line["numerator"] != line["denominator"] and line["numerator"]:
-        why.append(f"{_share(line, language)} {words['of']} {_rupiah(line['base'], language)}")
+        share = Fraction(result.summary["steps"][line["step"]]["share"])
+        parts = Fraction(line["numerator"], line["denominator"]) / share
+        shown = " × ".join(_share(part, language) for part in (share, parts) if part != 1)
+        why.append(f"{shown} {words['of']} {_rupiah(line['base'], language)}")
     if line["article"]:
         assumed = f" [{words['assumed']}]" if line["certainty"] == "A" else ""
         why.append(f"{words['because']} {line['article']}{assumed}")
@@ -88,7 +101,7 @@ def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
 
 
 def _english(line: dict[str, Any], result: Result) -> str:
-    name = result.summary["step_names"][line["step"]]["en"]
+    name = result.summary["steps"][line["step"]]["en"]
     kind = "" if line["kind"] == "amount" else wording.KINDS.get(line["kind"], ("", line["kind"]))[1]
     minutes = line["text"].rsplit(" ", 2)[-2:] if line["text"].endswith(" menit") else []
     length = f" {minutes[0]} {_WORDS['en']['minutes']}" if minutes else ""
@@ -99,19 +112,17 @@ def _reason(reason: str, result: Result, language: str) -> str:
     """The reason in the reader's language where the regulation names it so."""
     if language == "id":
         return reason
-    names = {entry["id"]: entry["en"] for entry in result.summary["gate_names"].values()}
+    names = {entry["id"]: entry["en"] for entry in result.summary["gates"].values()}
     return "; ".join(names.get(part, part) for part in reason.split("; "))
 
 
-def _share(line: dict[str, Any], language: str) -> str:
-    """A fraction as a percentage where that is exact, else as it is."""
-    numerator, denominator = line["numerator"], line["denominator"]
-    if denominator == 1:
-        return f"{_rupiah(numerator, language)} ×"
-    hundredths = numerator * 1_000_000
-    if hundredths % denominator:
-        return f"{numerator}/{denominator}"
-    whole, rest = divmod(hundredths // denominator, 10_000)
+def _share(part: Fraction, language: str) -> str:
+    """A fraction as a percentage where four decimals show it exactly, else as it is; a whole number as such."""
+    if part.denominator == 1:
+        return f"{part.numerator:,}".replace(",", "." if language == "id" else ",")
+    if (part * 1_000_000).denominator != 1:
+        return str(part)
+    whole, rest = divmod(int(part * 1_000_000), 10_000)
     digits = f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
     return f"{digits.replace('.', ',') if language == 'id' else digits} %"
 

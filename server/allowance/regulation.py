@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Assumed:
-    """A value that no source was found for (certainty A): where it stands and what it is."""
+    """A value that no source was found for (certainty A): where it stands; `file` is relative to the regulation."""
 
     file: str
     line: int
@@ -146,7 +147,11 @@ class Regulation:
 
     def assumed_values(self) -> list[Assumed]:
         """Every value marked A, with file, line and key: closing a month needs a decree that adopts them."""
-        return [assumed for source in self.documents for assumed in _assumed(source, source.value, ())]
+        return [
+            assumed
+            for source in self.documents
+            for assumed in _assumed(source, source.value, (), relpath(source.path, self.path.parent))
+        ]
 
 
 @lru_cache(maxsize=1)
@@ -173,16 +178,16 @@ def _read(path: Path, keys: document.Keys = (), user: Document | None = None) ->
     return source
 
 
-def _assumed(source: Document, value: Any, keys: document.Keys) -> Iterator[Assumed]:
+def _assumed(source: Document, value: Any, keys: document.Keys, file: str) -> Iterator[Assumed]:
     if isinstance(value, dict):
         if value.get("certainty") == "A":
             key = ".".join(str(part) for part in keys)
-            yield Assumed(source.path.name, source.lines[keys], key, value.get("article", ""))
+            yield Assumed(file, source.lines[keys], key, value.get("article", ""))
         for key, inner in value.items():
-            yield from _assumed(source, inner, (*keys, key))
+            yield from _assumed(source, inner, (*keys, key), file)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
-            yield from _assumed(source, inner, (*keys, place))
+            yield from _assumed(source, inner, (*keys, place), file)
 
 
 class _Resolver:

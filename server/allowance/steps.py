@@ -76,10 +76,9 @@ def run_step(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: li
     if con.execute(f"SELECT 1 FROM base_{number} WHERE base > 0 LIMIT 1").fetchone():
         con.execute(_days(step, number, parts))
         con.execute(_result(step, number, parts, numerator, whole))
-        for statement in _lines(step, number, numerator, whole):
-            con.execute(statement)
+        con.execute(_lines(step, number, numerator, whole))
+        con.execute(_rounding(step, number, numerator, whole))
     con.execute(_state(number))
-    con.execute(f"DROP TABLE state_{number - 1}")
 
 
 def _base(step: Step, number: int, before: list[Step], month: Month) -> str:
@@ -309,65 +308,54 @@ FROM (
 """
 
 
-def _lines(step: Step, number: int, numerator: int, whole: int) -> list[str]:
-    """Line by line; `sign` turns what a step takes into minus rupiah."""
+def _lines(step: Step, number: int, numerator: int, whole: int) -> str:
+    """All lines but the rounding; the step's sign turns what it takes into minus rupiah."""
 
     def amount(base: str, n: str) -> str:
         return div(f"{base} * {n} * {numerator}", whole)
 
-    def insert(sub: int, day: str, kind: str, detail: str, n: str, rupiah: str, source: str) -> str:
+    def rows(sub: int, columns: str, n: str, rupiah: str, source: str) -> str:
         return (
-            f"INSERT INTO line SELECT {number}, {sub}, r.emp, {day}, {kind}, {detail}, r.base, {n} * {numerator}, "
-            f"{whole}, {step.sign} * ({rupiah}) FROM {source}"
+            f"SELECT {number} AS step, {sub} AS sub, r.emp, {columns}, r.base, {n} * {numerator} AS numerator, "
+            f"{whole} AS denominator, {step.sign} * ({rupiah}) AS rupiah FROM result_{number} r {source}"
         )
 
-    none, empty = "CAST(NULL AS BIGINT)", "0, CAST(NULL AS BIGINT), ''"
-    with_days = f"result_{number} r JOIN per_day_{number} d ON d.emp = r.emp"
-    source = f"result_{number} r JOIN quantity_{number} q ON q.emp = r.emp"
-    statements = [insert(MAIN, "q.day", "q.kind", "q.minutes, q.mk, q.ref", "q.n", amount("r.base", "q.n"), source)]
-    statements.append(
-        insert(
-            CAP_DAY, "d.day", "'cap_day'", empty, "(d.n - d.kept)", f"-{amount('r.base', '(d.n - d.kept)')}", with_days
-        )
-        + " WHERE d.n > d.kept"
-    )
-    alone = f"result_{number} r"
-    statements.append(
-        insert(CAP_MONTH, none, "'cap_month'", empty, "(r.n - r.kept)", f"-{amount('r.base', '(r.n - r.kept)')}", alone)
-        + " WHERE r.n > r.kept"
-    )
-    over = f"{amount('r.counted', 'r.kept')} - {amount('r.base', 'r.kept')}"
-    statements.append(insert(CEILING, none, "'ceiling'", empty, "r.kept", over, alone) + " WHERE r.counted < r.base")
-    so_far = (
-        f"(SELECT emp, CAST(SUM(rupiah) AS BIGINT) * {step.sign} AS lines FROM line WHERE step = {number} GROUP BY emp)"
-    )
-    statements.append(
-        insert(
-            ROUNDING,
-            none,
-            "'rounding'",
-            empty,
-            "r.kept",
-            "r.rounded - l.lines",
-            f"{alone} JOIN {so_far} l ON l.emp = r.emp",
-        )
-        + " WHERE r.rounded <> l.lines"
-    )
-    statements.append(
-        insert(CAP_LEFT, none, "'cap_left'", empty, "0", "r.final - r.rounded", alone) + " WHERE r.final <> r.rounded"
-    )
-    return [statements[0], *(statement for statement in statements[1:] if _possible(step, statement))]
-
-
-def _possible(step: Step, statement: str) -> bool:
-    """Whether a step can have such lines at all; leaving the others out halves the statements."""
+    main = "q.day, q.kind, q.minutes, q.mk, q.ref"
+    found = [rows(MAIN, main, "q.n", amount("r.base", "q.n"), f"JOIN quantity_{number} q ON q.emp = r.emp")]
     larger = isinstance(step.by.table, Events) and step.by.table.late_and_early == "larger"
-    return not (
-        ("'cap_day'" in statement and step.cap_day is None and not larger)
-        or ("'cap_month'" in statement and step.cap_month is None)
-        or ("'ceiling'" in statement and step.ceiling is None)
-        or ("'cap_left'" in statement and not step.cap_running)
-    )
+    if step.cap_day is not None or larger:
+        over = "(d.n - d.kept)"
+        source = f"JOIN per_day_{number} d ON d.emp = r.emp WHERE d.n > d.kept"
+        found.append(rows(CAP_DAY, _alone("cap_day", "d.day"), over, f"-{amount('r.base', over)}", source))
+    if step.cap_month is not None:
+        over = "(r.n - r.kept)"
+        found.append(rows(CAP_MONTH, _alone("cap_month"), over, f"-{amount('r.base', over)}", "WHERE r.n > r.kept"))
+    if step.ceiling is not None:
+        less = f"{amount('r.counted', 'r.kept')} - {amount('r.base', 'r.kept')}"
+        found.append(rows(CEILING, _alone("ceiling"), "r.kept", less, "WHERE r.counted < r.base"))
+    if step.cap_running:
+        found.append(rows(CAP_LEFT, _alone("cap_left"), "0", "r.final - r.rounded", "WHERE r.final <> r.rounded"))
+    return f"INSERT INTO line {' UNION ALL '.join(found)}"
+
+
+def _rounding(step: Step, number: int, numerator: int, whole: int) -> str:
+    """What lacks to the rounded result, after the lines that lead to it."""
+    return f"""
+INSERT INTO line
+SELECT {number}, {ROUNDING}, r.emp, {_alone("rounding")}, r.base, r.kept * {numerator}, {whole},
+    {step.sign} * (r.rounded - l.rupiah)
+FROM result_{number} r
+JOIN (
+    SELECT emp, CAST(SUM(rupiah) AS BIGINT) * {step.sign} AS rupiah
+    FROM line WHERE step = {number} AND sub < {ROUNDING} GROUP BY emp
+) l ON l.emp = r.emp
+WHERE r.rounded <> l.rupiah
+"""
+
+
+def _alone(kind: str, day: str = "CAST(NULL AS BIGINT)") -> str:
+    """The columns of a line that no single fact stands behind."""
+    return f"{day} AS day, {lit(kind)} AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
 
 
 def _state(number: int) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -49,14 +50,20 @@ def register(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date
         ),
     )
     con.register("kind_label", pa.table({"kind": list(KINDS), "words": [words[0] for words in KINDS.values()]}))
-    sixty = [f":{n:02d}" for n in range(60)]
-    clock = [f"T{hour:02d}{minute}{second}" for hour in range(24) for minute in sixty for second in sixty]
-    con.register("clock_in", pa.table({"second": pa.array(range(86400), pa.int64()), "clock_text": clock}))
+    con.register("clock_in", _clock())
     con.execute("CREATE TABLE clock AS SELECT * FROM clock_in")
     days = [ordinal(first - timedelta(3)) + n for n in range((last - first).days + 7)]
     texts = [(EPOCH + timedelta(day)).isoformat() for day in days]
     con.register("any_day_in", pa.table({"day": pa.array(days, pa.int64()), "date_text": texts}))
     con.execute("CREATE TABLE any_day AS SELECT * FROM any_day_in")
+
+
+@lru_cache(maxsize=1)
+def _clock() -> pa.Table:
+    """Each second of a day with its text."""
+    sixty = [f":{n:02d}" for n in range(60)]
+    texts = [f"T{hour:02d}{minute}{second}" for hour in range(24) for minute in sixty for second in sixty]
+    return pa.table({"second": pa.array(range(86400), pa.int64()), "clock_text": texts})
 
 
 def joins(seconds: str, day: str, clock: str, employee: str) -> str:

@@ -77,7 +77,7 @@ def parse(text: str, path: Path, error: type[ServerError]) -> Document:
 
 
 def _plain(node: yaml.Node, keys: Keys, document: Document) -> Any:
-    document.lines[keys] = node.start_mark.line + 1
+    document.lines.setdefault(keys, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
