@@ -41,6 +41,8 @@ class FaceSettings:
     """A face gone longer than this comes back as a new track."""
     too_close_to_choose: float = 0.8
     """Second person's claim over the first's from which nobody is served."""
+    least_other: float = 0.5
+    """Faces narrower than this share of the served one are far behind, on a wall or a badge: not counted."""
     limits: quality.QualityLimits = field(default=quality.RECOGNITION)
 
 
@@ -67,7 +69,7 @@ class FaceTracker:
         cv2.setNumThreads(1)
         black = np.zeros((_VIEW, _VIEW, 3), np.uint8)
         with _silent_stderr():
-            self._detector = face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.5)
+            self._detector = face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.6)
             # The refined mesh alone closes its eyelids in a blink (measured: .05 against .17 without).
             self._mesh = face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
             self._detector.process(black)
@@ -84,6 +86,7 @@ class FaceTracker:
 
     def update(self, frame: Frame) -> Scene:
         """Find, track and measure the served face of `frame`."""
+        self._tracking &= frame.time_s - self._last_s <= self._settings.lost_after_s
         if frame.time_s - self._detected_s >= self._detection_interval(frame.time_s):
             self._detect(frame)
         held = self._last if self._tracking else None
@@ -146,7 +149,8 @@ class FaceTracker:
         everyone = sorted(([] if held is None else [held]) + others, key=claim, reverse=True)
         if not everyone:
             return None, [], False
-        first, *rest = everyone
+        first = everyone[0]
+        rest = [box for box in everyone[1:] if box[2] >= self._settings.least_other * first[2]]
         undecided = bool(rest) and claim(rest[0]) >= self._settings.too_close_to_choose * claim(first)
         return first, rest, undecided
 

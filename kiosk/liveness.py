@@ -79,7 +79,8 @@ class Liveness:
         self._blinked = False
         self._wanted: dict[str, float] = {}
         self._turned_of: dict[float, float] = {}
-        self._base: Measure | None = None
+        self.base: Measure | None = None
+        """The person's own straight look, once it was seen."""
         self._asked_s = np.inf
         self._identities: list[tuple[float, float, NDArray[np.float32]]] = []
 
@@ -94,7 +95,7 @@ class Liveness:
             return
         self._seen_s = now_s
         measure = Measure.of(now_s, face)
-        self._turned_of[now_s] = abs(measure.yaw - (0.0 if self._base is None else self._base.yaw))
+        self._turned_of[now_s] = abs(measure.yaw - (0.0 if self.base is None else self.base.yaw))
         if self._phase == "settle":
             self._settle(face, measure)
         elif self._phase == "pause":
@@ -129,7 +130,7 @@ class Liveness:
             return
         self._recent.append(measure)
         if self._is_calm():
-            self._base = straight(self._recent)
+            self.base = straight(self._recent)
             self._begin_pause(measure.time_s)
 
     def _is_calm(self) -> bool:
@@ -161,7 +162,7 @@ class Liveness:
             self._recent.append(measure)
             rests = not {r.name for r in face.quality} - _BEARABLE and self._is_calm()
             if rests and (not self._asked or waited_s > self._settings.rest_s):
-                self._base = straight(self._recent)
+                self.base = straight(self._recent)
             elif waited_s > self._settings.back_within_s:
                 limit = self._settings.back_within_s
                 late = Reason("did not look ahead again", waited_s, limit, " s")
@@ -173,12 +174,12 @@ class Liveness:
             self._ask(frame, face, measure)
 
     def _ask(self, frame: Frame, face: Face, measure: Measure) -> None:
-        assert self._base is not None
+        assert self.base is not None
         prompt = self._plan[0]
         latest = straight(list(self._recent)[-3:])
         # Size is of this moment: after coming closer, people stay closer. The look ahead and the open eyes are not:
         # a slow drift of them would move the goal.
-        base = Measure(measure.time_s, self._base.yaw, self._base.pitch, latest.size, self._base.eyes)
+        base = Measure(measure.time_s, self.base.yaw, self.base.pitch, latest.size, self.base.eyes)
         self.prompt = prompt
         self._asked.append(prompt)
         self._asked_s = min(self._asked_s, measure.time_s)
@@ -303,9 +304,9 @@ class Liveness:
         return drawn
 
     def _is_straight(self, measure: Measure) -> bool:
-        assert self._base is not None
+        assert self.base is not None
         near = self._settings.back_within
-        return abs(measure.yaw - self._base.yaw) <= near and abs(measure.pitch - self._base.pitch) <= near
+        return abs(measure.yaw - self.base.yaw) <= near and abs(measure.pitch - self.base.pitch) <= near
 
     def _unseen(self, now_s: float) -> None:
         """The face is away. In the middle of a prompt that is a failure; for long, the end."""
@@ -332,7 +333,7 @@ class Liveness:
 
     def _need(self, face: Face) -> str | None:
         """Which of before, during and after this frame would serve."""
-        if self._seen_s is None or self._base is None or self.verdict is not None:
+        if self._seen_s is None or self.base is None or self.verdict is not None:
             return None
         turned = self._turned_of.get(self._seen_s, 0.0)
         if self._phase in ("prompt", "hold") and self._answer is not None and self._answer.prompt in TURNS:
@@ -340,7 +341,7 @@ class Liveness:
             return "during" if low <= turned <= high else None
         if turned > self._settings.back_within or face.quality:
             return None
-        if self._phase == "pause" and not self._asked and not self._identities:
+        if self._phase == "pause" and not self._asked and "before" in self._unmeasured():
             return "before"
         return "after" if self._phase == "after" else None
 

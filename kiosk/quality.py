@@ -15,6 +15,7 @@ from kiosk import geometry
 from kiosk.values import Reason
 
 _SIDE = 64
+_SHARE_INSIDE = 0.93
 # Skin that a mask leaves free (between and above the brows, under the lids), and what lies where it would be.
 _UPPER = np.array((151, 9, 8, 168, 108, 337, 110, 339))
 _LOWER = np.array((164, 18, 200, 199, 175, 201, 421, 43, 273, 208, 428))
@@ -37,7 +38,7 @@ class QualityLimits:
     dark: float = 35.0
     bright: float = 232.0
     uneven: float = 1.1
-    eyes_open: float = 0.13
+    eyes_open: float = 0.1
     mouth_hue: float = 18.0
 
 
@@ -82,7 +83,7 @@ def light_and_focus(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) ->
     """Mean grey (0–255), left–right unevenness and sharpness of the face; None where it leaves the picture."""
     height, width = image.shape[:2]
     oval = landmarks[geometry.OVAL, :2]
-    if not ((oval >= 0) & (oval < (width, height))).mean() > 0.97:
+    if ((landmarks[:, :2] >= 0) & (landmarks[:, :2] < (width, height))).all(axis=1).mean() < _SHARE_INSIDE:
         return None
     x0, y0 = np.maximum(oval.min(axis=0), 0).astype(int)
     x1, y1 = np.minimum(oval.max(axis=0), (width, height)).astype(int)
@@ -143,7 +144,7 @@ _HINTS = {
     "yaw": "look_here",
     "pitch": "look_here",
     "roll": "look_here",
-    "eyes_closed": "look_here",
+    "eyes_closed": "open_eyes",
     "blurred": "hold_still",
     "uneven_light": "uneven_light",
 }

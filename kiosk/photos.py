@@ -1,0 +1,62 @@
+"""Photos from files that nobody vouches for: read within bounds of size and memory, upright, 8 bits, BGR."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from kiosk.errors import EnrolmentError
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+_MOST_BYTES = 40_000_000
+_MOST_PIXELS = 60_000_000
+_SHORT_SIDE, _LONG_SIDE = 320, 1600
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """The photo as height x width x 3 BGR, turned as its EXIF says, its sides between 320 and 1600 pixels.
+
+    Raises EnrolmentError, naming the file, for what is no photo, truncated or larger than 60 megapixels.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise EnrolmentError(f"{path.name}: larger than {_MOST_BYTES // 10**6} MB. Save it smaller.")
+        with warnings.catch_warnings():
+            # Pillow's own warning about large pictures: the bound below decides.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as photo:
+                return _decoded(path, photo)
+    except UnidentifiedImageError as error:
+        raise EnrolmentError(f"{path.name}: not a photo in a known format. Save it as JPEG or PNG.") from error
+    except Image.DecompressionBombError as error:
+        raise EnrolmentError(f"{path.name}: too many pixels. Save it smaller.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, EnrolmentError):
+            raise
+        raise EnrolmentError(f"{path.name}: cannot be read ({error}). Copy it again.") from error
+
+
+def _decoded(path: Path, photo: Image.Image) -> NDArray[np.uint8]:
+    width, height = photo.size
+    if width * height > _MOST_PIXELS:
+        raise EnrolmentError(f"{path.name}: {width} x {height} pixels are too many. Save it smaller.")
+    photo.draft("RGB", (_LONG_SIDE, _LONG_SIDE))
+    upright = ImageOps.exif_transpose(photo)
+    if upright.mode.startswith("I"):
+        # Pillow clips 16 bits to 8 instead of scaling them.
+        deep = np.asarray(upright, np.float32)
+        grey = (deep / max(float(deep.max()), 255.0) * 255.0).astype(np.uint8)
+        picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    else:
+        picture = cv2.cvtColor(np.asarray(upright.convert("RGB")), cv2.COLOR_RGB2BGR)
+    short, long = min(picture.shape[:2]), max(picture.shape[:2])
+    scale = min(max(_SHORT_SIDE / short, 1.0), _LONG_SIDE / long)
+    if scale == 1.0:
+        return picture
+    smaller = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=smaller)
