@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _sync(options: argparse.Namespace) -> None:
     from kiosk.config import load_config
-    from kiosk.running import run_sync
+    from kiosk.sync import run_sync
 
     run_sync(load_config(options.config), options.once, lambda line: print(line, flush=True))
 

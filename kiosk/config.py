@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 from kiosk.errors import ConfigError
-from kiosk.indicator import Pins
 from protocol.settings import SettingsError, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """BCM numbers, as in `docs/hardware.md`."""
+
+    green: int = 17
+    amber: int = 27
+    red: int = 22
+    buzzer: int = 18
+    lamp: int = 12
 
 
 @dataclass(frozen=True, slots=True)

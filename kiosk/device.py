@@ -74,7 +74,7 @@ def load_device(state_dir: Path) -> Device:
     if not is_claimed(state_dir):
         raise ClaimError(
             f"this device is not claimed (no {path}). Get a token with 'hadir server device add NAME …' "
-            "and run 'hadir kiosk claim --server URL --token TOKEN'"
+            "and run 'hadir kiosk claim --token-file FILE'"
         )
     try:
         record = json.loads(path.read_text())

@@ -18,6 +18,8 @@ from kiosk.journal import JournalReader
 from kiosk.sync import SyncState
 
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
+# The Pi's firmware: bits for too little voltage and too much heat, now and since boot.
+_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 
 
 def health(config: KioskConfig) -> dict[str, Any]:
@@ -31,6 +33,8 @@ def health(config: KioskConfig) -> dict[str, Any]:
     }
     if _TEMPERATURE.exists():
         facts["temperature_mc"] = int(_TEMPERATURE.read_text())
+    if _THROTTLED.exists():
+        facts["throttled"] = _THROTTLED.read_text().strip()
     try:
         facts["station"] = str(ask(config.state_dir / "station.sock", "status", 2.0)["lamp"])
     except KioskError:

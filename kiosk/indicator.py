@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gpiozero
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from kiosk.config import Pins
 from kiosk.errors import ConfigError
 from kiosk.values import Lamp
-
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """BCM numbers, as in `docs/hardware.md`."""
-
-    green: int = 17
-    amber: int = 27
-    red: int = 22
-    buzzer: int = 18
-    lamp: int = 12
-
 
 # What each state shows: green, amber, red, white lamp, and beeps (seconds on, off, times). The places of the lamps
 # and the number of beeps differ, so that nobody needs to tell colours or to hear.

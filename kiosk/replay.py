@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from kiosk.camera import Camera, open_camera
 from kiosk.clock import FrameClock
+from kiosk.config import Pins
 from kiosk.embedder import DlibEmbedder, Embedder, InlineEmbedder
 from kiosk.enrolment import enrol_from_photos
 from kiosk.errors import EnrolmentError, GalleryError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import Site
-from kiosk.indicator import Indicator, Pins
+from kiosk.indicator import Indicator
 from kiosk.matcher import Templates, calibrated
 from kiosk.running import clock_of
 from kiosk.station import Station, StationSettings

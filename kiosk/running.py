@@ -1,15 +1,11 @@
-"""What `hadir kiosk run` and `hadir kiosk sync` do: the two long-lived processes, put together from their parts."""
+"""`hadir kiosk run`: the station, put together from its parts."""
 
 from __future__ import annotations
 
-import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from kiosk.camera import Camera, open_camera
@@ -18,34 +14,37 @@ from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
 from kiosk.device import load_device
 from kiosk.embedder import DlibEmbedder, EmbedderWorker
-from kiosk.errors import CameraError, GalleryError
+from kiosk.errors import CameraError, GalleryError, JournalError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
 from kiosk.journal import Journal
 from kiosk.messages import say
-from kiosk.notify import notify
+from kiosk.service import notify, stopping
 from kiosk.station import Station, StationSettings
-from kiosk.sync import Syncer
 
 _WATCHDOG_EVERY_S = 2.0
-_REOPEN_LONGEST_S = 30.0
+_REOPEN_EVERY_S = 5.0
+_HARDWARE = ("picamera2:", "v4l2:", "rtsp:", "rtsps:")
 
 
 def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None:
     """Serve until the camera's stream ends or the process is asked to stop. `screen` gets the lit lamp and a text."""
     device = load_device(config.state_dir)
     stop = threading.Event()
-    with ExitStack() as stack, _stopping(stop.set):
+    with ExitStack() as stack, stopping(stop.set):
         indicator = Indicator(config.indicator.pins, config.indicator.mock, lambda text: screen(indicator.lit, text))
         stack.callback(indicator.close)
-        camera = _open(config, indicator, stop)
-        if camera is None:
-            return
-        stack.callback(camera.close)
-        clock = clock_of(camera)
+        waits = config.camera.startswith(_HARDWARE)
+        camera = None if waits else open_camera(config.camera)
+        clock = clock_of(camera) if camera is not None else SystemClock()
         journal = Journal(config.state_dir / "journal.db", device.name, device.signer, clock)
         stack.callback(journal.close)
+        if camera is None:
+            camera = _wait_for_camera(config, indicator, journal, stop)
+            if camera is None:
+                return
+        stack.callback(camera.close)
         embedder = EmbedderWorker(DlibEmbedder)
         stack.callback(embedder.close)
         tracker = FaceTracker()
@@ -68,49 +67,27 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         notify(STOPPING="1")
 
 
-def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> None:
-    """Keep the server up to date until asked to stop; `once`: until nothing is left to send."""
-    stop = threading.Event()
-    with _stopping(stop.set):
-        syncer = Syncer(
-            load_device(config.state_dir),
-            config.server,
-            config.state_dir,
-            SystemClock(),
-            lambda: _health(config.state_dir),
-            config.authority,
-        )
-        try:
-            if once:
-                progress = syncer.contact()
-                while progress.backlog:
-                    progress = syncer.contact()
-                report(f"{progress.acknowledged} entries at the server, nothing left to send")
-            else:
-                notify(READY="1")
-                syncer.run(config.sync_every_s, stop.wait, report)
-        finally:
-            syncer.close()
-
-
 def clock_of(camera: Camera) -> Clock:
     """The camera's own time where it brings one, else the machine's."""
     return SystemClock() if camera.start_wall_ms is None else FrameClock(camera.start_wall_ms)
 
 
-def _open(config: KioskConfig, indicator: Indicator, stop: threading.Event) -> Camera | None:
-    """The camera; one that is not there yet is waited for, with the fault shown."""
-    wait_s = 1.0
+def _wait_for_camera(
+    config: KioskConfig, indicator: Indicator, journal: Journal, stop: threading.Event
+) -> Camera | None:
+    """A camera that is not there yet is recorded once, shown, and waited for; None when asked to stop."""
+    recorded = False
     while not stop.is_set():
         try:
             return open_camera(config.camera)
         except CameraError as error:
-            if not config.camera.startswith(("picamera2:", "v4l2:", "rtsp")):
-                raise
             indicator.show("fault", say("camera", config.language, reason=str(error)))
-            notify(READY="1", STATUS=f"waiting for the camera: {error}")
-            stop.wait(wait_s)
-            wait_s = min(2 * wait_s, _REOPEN_LONGEST_S)
+            notify(READY="1", WATCHDOG="1", STATUS=f"waiting for the camera: {error}")
+            if not recorded:
+                with suppress(JournalError):
+                    journal.append("camera", {"state": "failed", "detail": str(error)[:200]})
+                    recorded = True
+            stop.wait(_REOPEN_EVERY_S)
     return None
 
 
@@ -150,27 +127,3 @@ def _heartbeat(station: Station, control: ControlSocket, stop: threading.Event) 
             notify(WATCHDOG="1")
 
     return beat
-
-
-def _health(state_dir: Path) -> dict[str, Any]:
-    """What the health check last wrote, for the server's overview."""
-    try:
-        value = json.loads((state_dir / "health.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT end the loop after the frame at hand."""
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from kiosk.clock import Clock, Reading
+from kiosk.clock import Clock, Reading, SystemClock
+from kiosk.config import KioskConfig
 from kiosk.control import ask
-from kiosk.device import Device
+from kiosk.device import Device, load_device
 from kiosk.errors import JournalError, KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
+from kiosk.service import notify, stopping
 from kiosk.transport import Answer, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
@@ -235,3 +239,37 @@ class Syncer:
 
     def _send(self, method: str, what: str, body: bytes = b"") -> Answer:
         return self._transport.send_as(self._device, self._clock.read().wall_ms, method, what, body)
+
+
+def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> None:
+    """Keep the server up to date until asked to stop; `once`: until nothing is left to send."""
+    stop = threading.Event()
+    with stopping(stop.set):
+        syncer = Syncer(
+            load_device(config.state_dir),
+            config.server,
+            config.state_dir,
+            SystemClock(),
+            lambda: _health(config.state_dir),
+            config.authority,
+        )
+        try:
+            if once:
+                progress = syncer.contact()
+                while progress.backlog and not stop.is_set():
+                    progress = syncer.contact()
+                report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
+            else:
+                notify(READY="1")
+                syncer.run(config.sync_every_s, stop.wait, report)
+        finally:
+            syncer.close()
+
+
+def _health(state_dir: Path) -> dict[str, Any]:
+    """What the health check last wrote, for the server's overview."""
+    try:
+        value = json.loads((state_dir / "health.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

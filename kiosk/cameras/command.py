@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kiosk.cameras.child import Child
 from kiosk.cameras.header import Header, read_header
 from kiosk.cameras.newest import LiveCamera
-from kiosk.errors import CameraError
+from kiosk.errors import CameraError, CameraStalled
 from kiosk.values import CameraEvent, Frame
 
 FRAME_LIMIT_S = 60.0
@@ -52,7 +52,11 @@ class CommandCamera:
         time_s = self._number / self._header.fps
         if self._header.ticks:
             self._child.send({"time_s": round(time_s, 6), "event": "frame", "value": str(self._number)})
-        image = _picture(self._child, self._header, time.monotonic() + max(timeout_s, FRAME_LIMIT_S))
+        try:
+            image = _picture(self._child, self._header, time.monotonic() + max(timeout_s, FRAME_LIMIT_S))
+        except CameraStalled:
+            self.close()  # a part of the frame may be read: what would follow is no frame
+            raise
         if image is None:
             return None
         self._number += 1

@@ -11,11 +11,12 @@ import pytest
 
 from kiosk.camera import open_camera
 from kiosk.clock import FrameClock
+from kiosk.config import Pins
 from kiosk.embedder import DlibEmbedder, InlineEmbedder
 from kiosk.errors import CameraStalled, JournalError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import Site
-from kiosk.indicator import Indicator, Pins
+from kiosk.indicator import Indicator
 from kiosk.journal import Journal, JournalReader
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
