@@ -140,7 +140,7 @@ def _light(width: int, height: int) -> Picture:
     grid = np.ones((height, width), np.float32)
     grid[::2] *= 0.84
     grid[:, ::2] *= 0.9
-    return np.clip(grid[..., None] * (190, 172, 164), 0, 255).astype(np.uint8)
+    return np.clip(grid[..., None] * (172, 158, 151), 0, 255).astype(np.uint8)
 
 
 def _held(surface: Picture, alpha: NDArray[np.float32]) -> tuple[Picture, NDArray[np.float32]]:

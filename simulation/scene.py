@@ -98,7 +98,7 @@ class Scene:
         if act.actor == "screen":
             return Presenter(screen_of(self._portrait, random), holder, *span, random, answers)
         clip = record(
-            f"sim:person=20?seed={self._script.seed + 1}&fps=15&width=420&height=600&fov=36", self._script.face
+            f"sim:person=20?seed={self._script.seed + 1}&fps=15&width=420&height=600&fov=25", self._script.face
         )
         return Presenter(Player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
 

@@ -6,8 +6,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from functools import lru_cache
 
-from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
-
 # Outlines of the openings, from corner to corner along the upper and the lower edge.
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (263, 249, 390, 373, 374, 380, 381, 382, 362))
@@ -25,6 +23,8 @@ Triangle = tuple[int, int, int]
 @lru_cache(maxsize=1)
 def skin() -> tuple[Triangle, ...]:
     """The triangles of the face without the openings, corners clockwise in the picture of a frontal face."""
+    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+
     around: dict[int, set[int]] = defaultdict(set)
     for a, b in FACEMESH_TESSELATION:
         around[a].add(b)
