@@ -15,6 +15,13 @@ MAX_WRITERS = 32
 """Requests that may wait for the writer; more are told to come back. Fewer than the threads that answer (40)."""
 
 
+@dataclass
+class Buffered:
+    """Bytes of request bodies in memory; touched by the event loop alone."""
+
+    size: int = 0
+
+
 @dataclass(frozen=True)
 class Services:
     """The parts of a running server."""
@@ -24,6 +31,7 @@ class Services:
     keyring: keys.Keyring
     clock: clock.Clock
     authenticator: Authenticator
+    buffered: Buffered = field(default_factory=Buffered)
     writers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_WRITERS))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from protocol.entry import DEVICE
 from protocol.errors import ProtocolError
@@ -22,6 +23,8 @@ from server.errors import Conflict, NotFound, Refused, ServerError, Unauthentica
 from server.services import Services
 
 MAX_BODY = 1 << 20
+MAX_BUFFERED = 96 << 20
+"""Of all bodies together; they lie in memory before it is known who sends them."""
 BODY_TIMEOUT_S = 300
 """A whole body at 64 kbit/s takes 130 s."""
 RETRY_S = 2
@@ -51,22 +54,38 @@ def services(request: Request) -> Services:
     return found
 
 
-async def bounded_body(request: Request) -> bytes:
-    """The body, at most MAX_BODY bytes; 413 as soon as it is known to be longer, 408 when it does not end."""
+async def bounded_body(request: Request, parts: Annotated[Services, Depends(services)]) -> AsyncIterator[bytes]:
+    """The body, at most MAX_BODY bytes; 413 as soon as it is known to be longer, 408 when it does not end.
+
+    429 when the bodies of all requests together take more than MAX_BUFFERED.
+    """
     too_large = HTTPException(413, f"the body is longer than {MAX_BODY} bytes: send smaller batches")
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > MAX_BODY:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise too_large
-    except TimeoutError as error:
-        raise HTTPException(408, f"the body did not end within {BODY_TIMEOUT_S} s: send smaller batches") from error
-    return bytes(body)
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    parts.buffered.size += len(chunk)
+                    if len(body) > MAX_BODY:
+                        raise too_large
+                    if parts.buffered.size > MAX_BUFFERED:
+                        raise _busy()
+        except TimeoutError as error:
+            raise HTTPException(408, f"the body did not end within {BODY_TIMEOUT_S} s") from error
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the connection ended within the body") from error
+        yield bytes(body)
+    finally:
+        parts.buffered.size -= len(body)
+
+
+def _busy() -> HTTPException:
+    headers = {"Retry-After": str(RETRY_S)}
+    return HTTPException(429, f"too many devices send at once: try again in {RETRY_S} s", headers)
 
 
 def signed(
@@ -89,8 +108,7 @@ def signed(
 def writer(parts: Annotated[Services, Depends(services)]) -> Iterator[None]:
     """A place among those who wait for the writer; 429 when all are taken."""
     if not parts.writers.acquire(blocking=False):
-        headers = {"Retry-After": str(RETRY_S)}
-        raise HTTPException(429, f"too many devices send at once: try again in {RETRY_S} s", headers)
+        raise _busy()
     try:
         yield
     finally:

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
-from protocol import entry
+from protocol import canonical, entry
 from protocol.batch import Batch, unpack
 from protocol.checkpoint import open_checkpoint
 from protocol.cursor import Cursor
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
-from protocol.note import Signer
 from protocol.request import RequestSignature
 from server.clock import Clock
 from server.database import Database
@@ -26,6 +25,9 @@ from server.errors import Refused
 
 MAX_CONFLICTS = 1000
 """Kept a device: enough to prove a fork, too little to fill the disk."""
+
+MAX_STATUS = 4096
+"""Bytes of what a device says of itself; each contact's is kept."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def receive(database: Database, device: Device, signature: RequestSignature, bod
         raise ProtocolError(
             f"batch: entries {batch.first} to {batch.first + len(batch.entries)} with a checkpoint of {checkpoint.size}"
         )
+    if len(canonical.encode(batch.status)) > MAX_STATUS:
+        raise ProtocolError(f"batch: a status longer than {MAX_STATUS} bytes")
     epoch, now_ms = database.value("epoch"), clock.now_ms()
     with database.write() as connection:
         contact = _contact(connection, batch, signature, now_ms, clock.kind)
@@ -64,11 +68,6 @@ def cursor(database: Database, device: Device, now_ms: int) -> Cursor:
     with database.read() as connection:
         size, _, root = _held(connection, device.name)
     return Cursor(device.name, database.value("epoch"), size, root, now_ms)
-
-
-def sign(cursor: Cursor, signer: Signer) -> bytes:
-    """The cursor as a note."""
-    return cursor.sign(signer)
 
 
 def _contact(connection: Connection, batch: Batch, signature: RequestSignature, now_ms: int, clock: str) -> int:
@@ -92,11 +91,8 @@ def _contact(connection: Connection, batch: Batch, signature: RequestSignature, 
 
 def _store(connection: Connection, batch: Batch, root: bytes, contact: int, now_ms: int) -> tuple[str, int, bytes]:
     """The problem ('' for none), and the size and root of the log as held afterwards."""
-    device, size, (held, frontier, held_root) = (
-        batch.device,
-        batch.first + len(batch.entries),
-        _held(connection, batch.device),
-    )
+    device, size = batch.device, batch.first + len(batch.entries)
+    held, frontier, held_root = _held(connection, device)
     if batch.first > held:
         return f"entries {held} to {batch.first - 1} are missing here: send from {held}", held, held_root
     known = min(held, size) - batch.first

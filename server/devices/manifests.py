@@ -51,6 +51,13 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
         connection.execute(manifests.insert(), row)
 
 
+def renew(connection: Connection, device: Device, signer: Signer, now_ms: int) -> None:
+    """A new manifest for a device whose newest has little time left."""
+    _, expires_ms = latest(connection, device.name)
+    if expires_ms - now_ms < RENEWED_MS:
+        publish(connection, [device], signer, now_ms)
+
+
 def latest_version(connection: Connection, device: str) -> int | None:
     """The number of a device's newest manifest."""
     query = select(manifests.c.version).where(manifests.c.device == device)

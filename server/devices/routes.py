@@ -3,65 +3,34 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, Response
 
 from protocol.errors import ProtocolError
 from server.devices import ingest, manifests
 from server.devices import service as devices
-from server.errors import Refused
 from server.services import Services
 from server.web import Signed, bounded_body, services, signed, writer
 
 router = APIRouter()
 NOTE = "text/plain; charset=utf-8"
-FAILED_CLAIMS = 20
-"""Failed claims a minute before the next must wait: a token's 130 bits need no more."""
 
 
-class FailedClaims:
-    """Counts failures of the last minute, of everybody together."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._times: list[float] = []
-
-    def check(self) -> None:
-        """429 when there were too many."""
-        with self._lock:
-            now = time.monotonic()
-            self._times = [when for when in self._times if now - when < 60]
-            if len(self._times) >= FAILED_CLAIMS:
-                raise HTTPException(429, "too many failed claims: try again in a minute", {"Retry-After": "60"})
-
-    def note(self) -> None:
-        """One more."""
-        with self._lock:
-            self._times.append(time.monotonic())
-
-
-_failed = FailedClaims()
-
-
-@router.post("/v1/claim")
+@router.post("/v1/claim", dependencies=[Depends(writer)])
 def claim(
     body: Annotated[bytes, Depends(bounded_body)], parts: Annotated[Services, Depends(services)]
 ) -> dict[str, str]:
     """A token and the device's keys for root's key and delegation."""
-    _failed.check()
-    try:
-        request = _object(body)
-        now_ms = parts.clock.now_ms()
-        with parts.database.write() as connection:
-            device = devices.claim(connection, request, parts.config.origin, now_ms)
-            if manifests.latest_version(connection, device.name) is None:
-                manifests.publish(connection, [device], parts.keyring.gallery, now_ms)
-    except (ProtocolError, Refused):
-        _failed.note()
-        raise
+    asked = devices.read_claim(_object(body), parts.config.origin)
+    now_ms = parts.clock.now_ms()
+    # Anybody may ask: only a good token gets to hold up the writer.
+    with parts.database.read() as connection:
+        devices.check_claim(connection, asked, now_ms)
+    with parts.database.write() as connection:
+        device = devices.claim(connection, asked, now_ms)
+        if manifests.latest_version(connection, device.name) is None:
+            manifests.publish(connection, [device], parts.keyring.gallery, now_ms)
     return {"root_key": str(parts.keyring.root), "delegation": parts.keyring.delegation.decode()}
 
 
@@ -92,7 +61,7 @@ def manifest(request: Annotated[Signed, Depends(signed)], parts: Annotated[Servi
         note, expires_ms = manifests.latest(connection, request.device.name)
     if expires_ms - now_ms < manifests.RENEWED_MS:
         with parts.database.write() as connection:
-            manifests.publish(connection, [request.device], parts.keyring.gallery, now_ms)
+            manifests.renew(connection, request.device, parts.keyring.gallery, now_ms)
             note, _ = manifests.latest(connection, request.device.name)
     return Response(note, media_type=NOTE)
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from protocol.claim import Token, claim_message
 from protocol.errors import ProtocolError
+from protocol.merkle import EMPTY_ROOT
 from protocol.note import Verifier, unbase64
 from server.devices.models import contacts, devices, entries, flags, logs
 from server.errors import Conflict, NotFound, Refused
@@ -78,11 +79,17 @@ def add(
     return token
 
 
-def claim(connection: Connection, request: dict[str, Any], origin: str, now_ms: int) -> Device:
-    """Spend a token. Asked again with the same keys (the answer was lost) it says the same again.
+@dataclass(frozen=True)
+class Claim:
+    """A claim whose proof was checked: the device holds the signing key. Whether the token is good, `claim` says."""
 
-    ProtocolError when the request is not whole; Refused when the token is unknown, spent, expired or lost.
-    """
+    token: Token
+    verifier: Verifier
+    sealing_key: bytes
+
+
+def read_claim(request: dict[str, Any], origin: str) -> Claim:
+    """The claim in a request; ProtocolError when it is not whole or its proof is wrong. Needs no database."""
     if request.keys() != {"token", "signing_key", "sealing_key", "proof"} or not all(
         isinstance(value, str) for value in request.values()
     ):
@@ -94,23 +101,39 @@ def claim(connection: Connection, request: dict[str, Any], origin: str, now_ms: 
         raise ProtocolError(f"claim: the signing key must be named {origin}/device/{token.device}")
     message = claim_message(request["token"], request["signing_key"], request["sealing_key"])
     verifier.verify(unbase64(request["proof"], "claim: proof"), message)
-    row = connection.execute(select(devices).where(devices.c.device == token.device)).mappings().first()
-    if row is None or not hmac.compare_digest(row["token_hash"], _digest(str(token))):
-        raise Refused(f"the claim token for {token.device} is not known; print a new one with: hadir server device add")
+    return Claim(token, verifier, sealing_key)
+
+
+def check_claim(connection: Connection, claim: Claim, now_ms: int) -> Device | None:
+    """Refused when the token is unknown, spent, expired or its device revoked; changes nothing.
+
+    The device, when the same keys have claimed it already (the answer was lost, and it asks again).
+    """
+    name = claim.token.device
+    row = connection.execute(select(devices).where(devices.c.device == name)).mappings().first()
+    if row is None or not hmac.compare_digest(row["token_hash"], _digest(str(claim.token))):
+        raise Refused(f"the claim token for {name} is not known; print a new one with: hadir server device add")
     if row["lost_ms"] is not None:
-        raise Refused(f"device {token.device} was revoked")
+        raise Refused(f"device {name} was revoked")
     if row["claimed_ms"] is not None:
-        if (row["signing_key"], row["sealing_key"]) == (str(verifier), sealing_key):
+        if (row["signing_key"], row["sealing_key"]) == (str(claim.verifier), claim.sealing_key):
             return _device(row)
-        raise Refused(f"the claim token for {token.device} was used already")
+        raise Refused(f"the claim token for {name} was used already")
     if now_ms > row["token_expires_ms"]:
-        raise Refused(f"the claim token for {token.device} has expired; print a new one with: hadir server device add")
-    values = {"signing_key": str(verifier), "sealing_key": sealing_key, "claimed_ms": now_ms}
-    connection.execute(devices.update().where(devices.c.device == token.device), values)
-    connection.execute(
-        logs.insert(), {"device": token.device, "size": 0, "frontier": b"", "root": sha256(b"").digest()}
-    )
-    return device(connection, token.device)
+        raise Refused(f"the claim token for {name} has expired; print a new one with: hadir server device add")
+    return None
+
+
+def claim(connection: Connection, claim: Claim, now_ms: int) -> Device:
+    """Spend the token; Refused as `check_claim` says."""
+    known = check_claim(connection, claim, now_ms)
+    if known is not None:
+        return known
+    name = claim.token.device
+    values = {"signing_key": str(claim.verifier), "sealing_key": claim.sealing_key, "claimed_ms": now_ms}
+    connection.execute(devices.update().where(devices.c.device == name), values)
+    connection.execute(logs.insert(), {"device": name, "size": 0, "frontier": b"", "root": EMPTY_ROOT})
+    return device(connection, name)
 
 
 def device(connection: Connection, name: str) -> Device:

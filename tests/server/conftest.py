@@ -1,6 +1,7 @@
 """Servers and claimed devices for the tests of the server."""
 
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,12 @@ def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server process for all tests; each test claims a device of its own."""
     server = make_server(tmp_path_factory.mktemp("server"))
-    process = server.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(server.directory / "notify"))
+        process = server.start(NOTIFY_SOCKET=str(server.directory / "notify"), WATCHDOG_USEC="60000000")
+        systemd.settimeout(20)
+        assert {systemd.recv(100), systemd.recv(100)} == {b"READY=1", b"WATCHDOG=1"}
+        assert (server.directory / "state" / "listening").read_text().strip() in server.base
     yield server
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0

@@ -72,10 +72,12 @@ class Server:
         """The server's parts, opened in this process."""
         return services.open_services(configuration.load(self.config))
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, **environment: str) -> subprocess.Popen[str]:
         """Start the process and wait until it says that it listens."""
         line = [sys.executable, "-P", "-m", "server", "run", "--config", str(self.config)]
-        process = subprocess.Popen(line, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            line, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, stdout=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         said = process.stdout.readline().split()
         assert said[:2] == ["listening", "on"], said
