@@ -96,7 +96,7 @@ def _row(
     tallest = 1
     for cell, column, width in zip(row, table.columns, widths, strict=True):
         text = shown_cell(cell, column, say)
-        if column.kind != "text":
+        if column.kind not in ("text", "code"):
             cells.append(((run(text, total),), 1) if text else ((), 0))
             continue
         first, *more = text.split("\n")

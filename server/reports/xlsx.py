@@ -22,6 +22,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _FORMATS = {"rupiah": "#,##0", "count": "0", "duration": "[h]:mm:ss", "date": "dd/mm/yyyy"}
 _HEAD_ROWS = 4
 _A4 = "9"
+_FOOT_LENGTH = 115  # Excel calls a file damaged whose footer, codes and doubled ampersands included, has over 255
 _EDGE = Side(style="thin", color="B6C0CC")
 _HEAD_FILL = PatternFill("solid", fgColor="EAF0F6")
 
@@ -70,7 +71,7 @@ def _sheet(book: Any, document: Document, table: Table, title: str) -> None:
     sheet.page_setup.paperSize = _A4
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.oddFooter.left.text = clean(document.foot).replace("&", "&&")
+    sheet.oddFooter.left.text = clean(document.foot)[:_FOOT_LENGTH].replace("&", "&&")
     sheet.oddFooter.right.text = "&P / &N"
     bold = Font(bold=True, size=13)
     sheet.append([_text(sheet, " · ".join(document.letterhead), bold)])

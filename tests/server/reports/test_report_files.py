@@ -147,6 +147,15 @@ def test_a_sheet_has_real_numbers_a_frozen_head_and_a_filter(folder: Path) -> No
     assert sheet.column_dimensions["B"].width > 20
 
 
+def test_a_footer_stays_within_what_excel_reads(tmp_path: Path) -> None:
+    report = _report(3)
+    titled = replace(report, meta=replace(report.meta, regulation="Peraturan & Tata Cara " * 30))
+    write_reports([titled], tmp_path, formats=["xlsx"])
+    for path in (tmp_path / "2026-10-kominfo").glob("*.xlsx"):
+        footer = load_workbook(path).worksheets[0].oddFooter
+        assert len(f"&L{footer.left.text}&R{footer.right.text}".replace("&", "&&")) <= 255
+
+
 def test_durations_in_a_sheet_can_be_summed(folder: Path) -> None:
     sheet = load_workbook(folder / "rekap-absensi.xlsx").worksheets[1]
     late = [cell.value for cell in next(sheet.iter_cols(8, 8, 5)) if cell.value]

@@ -4,7 +4,7 @@ import datetime as dt
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.errors import ReportRefused
@@ -61,6 +61,7 @@ def test_amounts_are_spelled_as_on_payment_papers(value: int, words: str) -> Non
     assert in_words(value) == words
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15 - 1))
 def test_spelled_amounts_read_back_as_the_same_number(value: int) -> None:
     assert _read(in_words(value)) == value

@@ -5,7 +5,7 @@ import io
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.reports.csvfile import write_csv
@@ -16,6 +16,7 @@ from server.reports.safe import clean, csv_text, file_name, looks_like_formula
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_cleaned_text_holds_nothing_hidden_and_can_be_written(text: str) -> None:
     cleaned = clean(text)
@@ -41,6 +42,7 @@ def test_hidden_characters_show_by_number_and_letters_stay(text: str, shown: str
     assert clean(text) == shown
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_no_text_in_a_csv_is_a_formula(text: str) -> None:
     out = io.BytesIO()
@@ -55,6 +57,7 @@ def test_what_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     assert csv_text(text).startswith("'")
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_a_file_name_is_never_a_path_and_never_empty(text: str) -> None:
     name = file_name(text)
@@ -63,6 +66,7 @@ def test_a_file_name_is_never_a_path_and_never_empty(text: str) -> None:
     assert not set(name) & set("/\\:\0 ")
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_a_pdf_line_is_printable_by_its_font(text: str) -> None:
     line = run(text)
@@ -79,6 +83,7 @@ def test_letters_that_no_font_has_are_replaced_and_marked() -> None:
     assert run("中").replaced
 
 
+@settings(deadline=None)
 @given(st.text("abcdefgh MNOP<&>中", max_size=120), st.floats(20, 200))
 def test_broken_lines_hold_all_letters(text: str, width: float) -> None:
     broken = lines(text, width, 8)
