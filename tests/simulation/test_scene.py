@@ -107,7 +107,7 @@ def poses(url: str, event: CameraEvent, until: float) -> list[tuple[float, Any]]
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.usefixtures("still")
 def test_a_person_answers_a_prompt_after_a_human_delay(prompt: str, measure: Any, reached: float, seed: int):
-    seen = poses(f"sim:person=9?seed={seed}&fps=20&width=160&height=120", CameraEvent(2.0, "prompt", prompt), 4.5)
+    seen = poses(f"sim:person=9?seed={seed}&fps=10&width=160&height=120", CameraEvent(2.0, "prompt", prompt), 4.5)
     before = next(pose for time_s, pose in seen if time_s >= 2.0)
     still_until = [pose for time_s, pose in seen if 2.0 <= time_s <= 2.35]
     assert all((p.yaw, p.pitch, p.z) == (before.yaw, before.pitch, before.z) for p in still_until)
