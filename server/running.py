@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import uvicorn
 
@@ -108,7 +109,7 @@ def notify(state: str) -> None:
         channel.send(state.encode())
 
 
-def _lock(path: Path):  # type: ignore[no-untyped-def]
+def _lock(path: Path) -> TextIO:
     """One server a state directory: two would not share what is kept in memory."""
     file = path.open("w")
     try:

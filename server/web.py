@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -140,7 +140,7 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, storage)
 
 
-def _answer(status: int):  # type: ignore[no-untyped-def]
+def _answer(status: int) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(_request: Request, error: Exception) -> JSONResponse:
         if status >= 500:
             _LOG.error("%s", error)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from server import facts
 from server.allowance import inputs as engine_inputs
@@ -110,6 +110,7 @@ def close(parts: Services, order: Close) -> Closed:
     with parts.database.write() as connection:
         if not order.draft:
             _refuse_closed(connection, order)
+        _forget_drafts(connection, order)
         number = int(connection.execute(runs.insert().returning(runs.c.run), row).scalar_one())
         stored = [{"run": number, "name": name, "parquet": _parquet(table)} for name, table in tables.items()]
         connection.execute(run_tables.insert(), stored)
@@ -162,6 +163,14 @@ def _refuse_closed(connection: Connection, order: Close) -> None:
         if not row["agency"] or not order.agency or row["agency"] == order.agency:
             whose = f"for agency {row['agency']}" if row["agency"] else "for all agencies"
             raise Conflict(f"{order.month} was closed {whose} by {row['made_by']} (run {row['run']})")
+
+
+def _forget_drafts(connection: Connection, order: Close) -> None:
+    """A draft holds until the next; only what was closed is kept."""
+    old = select(runs.c.run).where(runs.c.month == order.month, runs.c.agency == order.agency, runs.c.state == DRAFT)
+    numbers = list(connection.execute(old).scalars())
+    connection.execute(delete(run_tables).where(run_tables.c.run.in_(numbers)))
+    connection.execute(delete(runs).where(runs.c.run.in_(numbers)))
 
 
 def _gather(

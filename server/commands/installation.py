@@ -27,6 +27,7 @@ def _init(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    # Here, because no other command needs the web server's packages in memory.
     from server.running import run
 
     run(config.load(options.config), lambda address: print(f"listening on {address}", flush=True))

@@ -81,6 +81,15 @@ def test_the_same_facts_give_the_same_bytes(office):
     assert runs[0].result.lines.equals(runs[1].result.lines)
 
 
+def test_a_draft_holds_until_the_next(office):
+    numbers = [closed(office, draft=True).run for _ in range(2)]
+    parts = office.services()
+    with parts.database.read() as connection:
+        assert [run["run"] for run in months.latest_runs(connection, "2026-10")] == numbers[1:]
+        assert months.table_of(connection, numbers[1], "payments").num_rows > 0
+    parts.database.close()
+
+
 def test_assumed_values_need_a_decree_and_a_close_an_officer(office):
     refused = office.command("close", "2026-10", "--by", "rina")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
