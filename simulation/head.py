@@ -42,7 +42,6 @@ class Head:
     """Geometry and texture of one person's head; `vertices` poses it."""
 
     def __init__(self, portrait: Portrait) -> None:
-        self.portrait = portrait
         points, uv, triangles = _closed_mesh(portrait)
         self._lids = Eyelids(portrait.mesh, bleed(portrait.image, _surely_head(portrait)))
         self.texture: Picture = self._lids.paint

@@ -17,7 +17,7 @@ from collections import deque
 
 from kiosk.errors import CameraError, CameraStalled
 
-_LINES_KEPT = 20
+_LINES_KEPT, _BYTES_KEPT = 20, 8192  # of what the command wrote to standard error
 _EVENTS_WAITING = 256
 _PATIENCE_S = 2.0
 _GLANCE_S = 0.2  # how often a waiting reader looks whether it was closed
@@ -53,7 +53,7 @@ class Child:
         self._lock, self._reading = threading.Lock(), threading.RLock()
         self._dropped = 0
         self._closed = False
-        self._complaints: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._said = b""
         self._listener = threading.Thread(target=self._listen, name="camera exec errors", daemon=True)
         self._listener.start()
         # Also when nobody called close: at the end of the interpreter, after an exception or Ctrl-C.
@@ -105,7 +105,7 @@ class Child:
         """An error that names the command, `what` happened, and the command's last complaints."""
         self.close()
         self._listener.join(_PATIENCE_S)
-        said = "\n  ".join(self._complaints)
+        said = "\n  ".join(self._said.decode(errors="backslashreplace").splitlines()[-_LINES_KEPT:])
         return CameraError(f"camera exec:{self.command}: {what}" + (f"; it said:\n  {said}" if said else ""))
 
     def close(self) -> None:
@@ -161,16 +161,19 @@ class Child:
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
-        with self._process.stderr as lines:
-            for line in lines:
-                self._complaints.append(line[:500].decode(errors="backslashreplace").rstrip())
+        with self._process.stderr as errors:
+            while more := errors.read(4096):
+                self._said = (self._said + more)[-_BYTES_KEPT:]
 
 
 def _exited(process: subprocess.Popen[bytes], patience_s: float) -> int | None:
     """Exit status, negative for a signal; None when it still runs. Does not reap: the group's number stays taken."""
     limit = time.monotonic() + patience_s
     while process.returncode is None:
-        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # another thread closes and has taken the status
+            break
         if ended is not None:
             return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
         if time.monotonic() > limit:

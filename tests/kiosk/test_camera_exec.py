@@ -109,6 +109,7 @@ def test_a_program_that_closed_its_input_still_delivers():
         ("frame(1); print('lens cap on', file=sys.stderr); sys.exit(3)", r"status 3(.|\n)*lens cap on"),
         (f"frame(1); out.write(bytes({FRAME // 2})); out.flush()", "after 768 of a frame's 1536 bytes"),
         ("frame(1); os.kill(os.getpid(), 9)", "status -9"),
+        ("frame(1); sys.stderr.write('x' * 200_000 + 'the end'); sys.exit(1)", "status 1(.|\n)*xthe end$"),
     ],
 )
 def test_a_program_that_fails_is_quoted(body: str, names: str):
