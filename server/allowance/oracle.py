@@ -64,7 +64,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Excuse:
-    """What excuses: dates (first, last) or seconds (begin, end), under a code; decided or not."""
+    """What excuses: dates (first, last) or seconds (begin, end), under a code; decided or not.
+
+    `rank`: of two that excuse equally much, the lower one names the day.
+    """
+
+    rank: tuple[int, str]
 
     by_date: bool
     begin: Any
@@ -129,6 +134,7 @@ class _Clerk:
         if code is None:
             self.held = True
             return
+        rank = (("leave", "orders", "corrections").index(name), code)
         counted = status in COUNTED and bool(row["document"] or not self.rule.excuses.needs_document)
         if row["from"] and len(row["from"]) > 10 and not row["to"]:
             at = moment(row["from"], self.offset, False)
@@ -136,9 +142,9 @@ class _Clerk:
             return
         begin, end = row["from"] or row["date"].isoformat(), row["to"] or row["from"] or row["date"].isoformat()
         if len(begin) == len(end) == 10:
-            yield Excuse(True, date.fromisoformat(begin), date.fromisoformat(end), code, counted)
+            yield Excuse(rank, True, date.fromisoformat(begin), date.fromisoformat(end), code, counted)
         else:
-            yield Excuse(False, moment(begin, self.offset, False), moment(end, self.offset, True), code, counted)
+            yield Excuse(rank, False, moment(begin, self.offset, False), moment(end, self.offset, True), code, counted)
 
     def shift(self, day: date) -> Interval | None:
         """The shift of a date as Unix seconds."""
@@ -157,7 +163,7 @@ class _Clerk:
             return Day("L")
         start, end = shift
         free = []
-        for excuse in excuses:
+        for excuse in sorted(excuses, key=lambda excuse: excuse.rank):
             if excuse.by_date and excuse.begin <= day <= excuse.end:
                 free.append((start, end, excuse.code))
             elif not excuse.by_date and excuse.begin < end and excuse.end > start:

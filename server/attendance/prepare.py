@@ -21,11 +21,12 @@ Moment = Callable[[str, int, bool], int]
 class Paper:
     """Leave, a duty order or a correction of one employee, as the computation uses it.
 
-    `by_date`: `begin` and `end` are days since 1970-01-01, both included, else Unix seconds. `counted`: decided.
-    `mark`: not an excuse, but a mark at `begin`.
+    `kind`: leave, order or correction. `by_date`: `begin` and `end` are days since 1970-01-01, both included, else
+    Unix seconds. `counted`: decided. `mark`: not an excuse, but a mark at `begin`.
     """
 
     employee_id: str
+    kind: str
     by_date: bool
     begin: int
     end: int
@@ -73,8 +74,11 @@ def papers(
                 continue
             counted = status in COUNTED and bool(row["document"] or not rules.needs_document)
             document = row["document"] or ""
-            found.append(Paper(who, by_date, begin, end, code, document, counted, mark, name))
-    return sorted(found, key=lambda p: (p.employee_id, p.begin, p.end, p.code, p.document)), faults
+            found.append(Paper(who, what, by_date, begin, end, code, document, counted, mark, name))
+    # Of two that excuse equally much, leave names the day before an order, and an order before a correction.
+    places = [kind[0] for kind in kinds]
+    order = sorted(found, key=lambda p: (p.employee_id, places.index(p.kind), p.code, p.document, p.begin, p.end))
+    return order, faults
 
 
 def _span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
