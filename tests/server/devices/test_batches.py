@@ -3,7 +3,7 @@
 import httpx
 import pytest
 import zstandard
-from harness import NOW_MS, Kiosk
+from harness import NOW_MS, Kiosk, http
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -56,7 +56,7 @@ def test_an_empty_log_and_a_sign_of_life_are_acknowledged(kiosk):
     assert (first["boottime_ms"], first["wall_ms"], first["server_ms"]) == (3_600_000, NOW_MS, NOW_MS)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=6))
 def test_in_whatever_pieces_and_however_often_it_is_sent_each_entry_arrives_once(kiosk, spans):
     while len(kiosk.entries) < 12:
@@ -166,7 +166,7 @@ def test_a_batch_replayed_after_a_restart_is_refused(kiosk):
     body = kiosk.batch(0)
     path = f"/v1/devices/{kiosk.name}/batches"
     header = sign_request(kiosk.signer, kiosk.name, "POST", path, body, NOW_MS)
-    assert httpx.post(kiosk.server.base + path, content=body, headers={"Authorization": header}).status_code == 200
+    assert http.post(kiosk.server.base + path, content=body, headers={"Authorization": header}).status_code == 200
     restarted = kiosk.server.services()
     device, signature = restarted.authenticator.check(header, "POST", path, body)
     with pytest.raises(Refused, match="heard before"):

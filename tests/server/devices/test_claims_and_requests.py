@@ -4,9 +4,8 @@ import os
 import stat
 from dataclasses import replace
 
-import httpx
 import pytest
-from harness import NOW_MS, Kiosk, Server
+from harness import NOW_MS, Kiosk, Server, http
 from sqlalchemy import update
 
 from protocol.note import Signer
@@ -47,7 +46,7 @@ def test_a_wrong_secret_an_expired_token_and_a_foreign_key_name_are_refused(runn
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 1}', b"[" * 100_000, b"\xff"])
 def test_a_claim_that_is_not_whole_is_refused_without_harm(running, body):
-    answer = httpx.post(f"{running.base}/v1/claim", content=body)
+    answer = http.post(f"{running.base}/v1/claim", content=body)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("claim")
 
@@ -62,8 +61,8 @@ def test_the_first_manifest_says_where_the_device_hangs_and_what_counts(kiosk):
 def test_a_request_is_heard_once(kiosk):
     path = f"/v1/devices/{kiosk.name}/cursor"
     header = {"Authorization": sign_request(kiosk.signer, kiosk.name, "GET", path, b"", NOW_MS)}
-    assert httpx.get(kiosk.server.base + path, headers=header).status_code == 200
-    replayed = httpx.get(kiosk.server.base + path, headers=header)
+    assert http.get(kiosk.server.base + path, headers=header).status_code == 200
+    replayed = http.get(kiosk.server.base + path, headers=header)
     assert (replayed.status_code, replayed.headers["WWW-Authenticate"]) == (401, "Hadir")
 
 
@@ -80,13 +79,13 @@ def test_a_signature_over_anything_else_is_refused(kiosk, change):
     path = f"/v1/devices/{kiosk.name}/cursor"
     right = {"signer": kiosk.signer, "device": kiosk.name, "method": "GET", "path": path, "body": b""}
     header = sign_request(**(right | change), time_ms=NOW_MS)
-    assert httpx.get(kiosk.server.base + path, headers={"Authorization": header}).status_code == 401
+    assert http.get(kiosk.server.base + path, headers={"Authorization": header}).status_code == 401
 
 
 @pytest.mark.parametrize("header", [None, "Bearer x", "Hadir", 'Hadir device="../x",time="1"'])
 def test_a_request_without_a_signature_is_refused(kiosk, header):
     headers = {} if header is None else {"Authorization": header}
-    answer = httpx.get(f"{kiosk.server.base}/v1/devices/{kiosk.name}/cursor", headers=headers)
+    answer = http.get(f"{kiosk.server.base}/v1/devices/{kiosk.name}/cursor", headers=headers)
     assert answer.status_code == 401
     assert answer.json()["error"]
 
@@ -94,12 +93,12 @@ def test_a_request_without_a_signature_is_refused(kiosk, header):
 def test_a_device_cannot_ask_for_another(running, kiosk):
     path = "/v1/devices/T1/cursor"
     header = sign_request(kiosk.signer, kiosk.name, "GET", path, b"", NOW_MS)
-    assert httpx.get(running.base + path, headers={"Authorization": header}).status_code == 403
+    assert http.get(running.base + path, headers={"Authorization": header}).status_code == 403
 
 
 def test_what_does_not_exist_is_said_in_json(running):
     for path, status in (("/", 404), ("/v1/nothing", 404), ("/v1/claim", 405), ("/v1/devices/%2e%2e/cursor", 404)):
-        answer = httpx.get(running.base + path)
+        answer = http.get(running.base + path)
         assert (answer.status_code, list(answer.json())) == (status, ["error"])
 
 
@@ -111,7 +110,7 @@ def test_a_body_that_is_too_long_is_refused(kiosk):
         for _ in range(40):
             yield bytes(1 << 15)
 
-    chunked = httpx.post(f"{kiosk.server.base}/v1/claim", content=endless())
+    chunked = http.post(f"{kiosk.server.base}/v1/claim", content=endless())
     assert chunked.status_code == 413
 
 
@@ -122,7 +121,7 @@ def test_a_revoked_device_is_not_heard(kiosk):
 
 
 def test_status_names_the_installation(running, kiosk):
-    status = httpx.get(f"{running.base}/v1/status").json()
+    status = http.get(f"{running.base}/v1/status").json()
     assert (status["origin"], status["clock"], status["time_ms"]) == ("hadir.example", "simulated", NOW_MS)
     assert status["root_key"] == str(kiosk.root)
 

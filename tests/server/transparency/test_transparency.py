@@ -1,7 +1,7 @@
 """An auditor reads the logs as the devices signed them; nobody else reads entries."""
 
-import httpx
 import pytest
+from harness import http
 from sqlalchemy import update
 
 from protocol.checkpoint import open_checkpoint
@@ -16,26 +16,26 @@ def test_the_entries_give_the_root_of_the_signed_checkpoint(running, kiosk):
     for number in range(3):
         kiosk.record(camera=f"c{number}")
     assert kiosk.send(0).status_code == 200
-    (log,) = (one for one in httpx.get(f"{running.base}/v1/logs").json() if one["device"] == kiosk.name)
+    (log,) = (one for one in http.get(f"{running.base}/v1/logs").json() if one["device"] == kiosk.name)
     token = running.command("auditor", f"kpk-{kiosk.name}").out.strip()
     base = f"{running.base}/v1/logs/{kiosk.name}"
-    answer = httpx.get(f"{base}/entries?from=0&to={log['size']}", headers={"Authorization": f"Bearer {token}"})
+    answer = http.get(f"{base}/entries?from=0&to={log['size']}", headers={"Authorization": f"Bearer {token}"})
     lines = answer.content.split(b"\n")[:-1]
     assert lines == kiosk.entries
-    checkpoint = open_checkpoint(httpx.get(f"{base}/checkpoint").content, Verifier.parse(log["key"]))
+    checkpoint = open_checkpoint(http.get(f"{base}/checkpoint").content, Verifier.parse(log["key"]))
     assert (checkpoint.size, checkpoint.root) == (3, Frontier().append(lines).root())
-    part = httpx.get(f"{base}/entries?from=1&to=2", headers={"Authorization": f"Bearer {token}"})
+    part = http.get(f"{base}/entries?from=1&to=2", headers={"Authorization": f"Bearer {token}"})
     assert part.content == kiosk.entries[1] + b"\n"
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}])
 def test_entries_are_not_shown_without_an_auditors_token(running, kiosk, headers):
-    assert httpx.get(f"{running.base}/v1/logs/{kiosk.name}/entries", headers=headers).status_code == 401
+    assert http.get(f"{running.base}/v1/logs/{kiosk.name}/entries", headers=headers).status_code == 401
 
 
 def test_what_is_out_of_range_or_unknown_is_said(running):
-    assert httpx.get(f"{running.base}/v1/logs/none/checkpoint").status_code == 404
-    assert httpx.get(f"{running.base}/v1/logs/none/entries?from=-1").json()["error"].startswith("query.from")
+    assert http.get(f"{running.base}/v1/logs/none/checkpoint").status_code == 404
+    assert http.get(f"{running.base}/v1/logs/none/entries?from=-1").json()["error"].startswith("query.from")
 
 
 def test_a_stored_entry_that_was_altered_is_noticed_before_anything_is_computed(kiosk):
