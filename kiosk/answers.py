@@ -34,7 +34,7 @@ class AnswerSettings:
     blink_share: float = 0.55
     blink_s: tuple[float, float] = (0.06, 0.6)
     earliest_s: float = 0.25
-    latest_s: float = 3.5
+    latest_s: float = 3.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class Answer:
         self.shown_s = shown_s
         self.reason: Reason | None = None
         """Why it failed."""
+        self.wrong = False
+        """It failed by an answer that was given, not for want of one."""
         self.answered_s: float | None = None
         self._settings = settings
         self._open_s = shown_s
@@ -84,22 +86,19 @@ class Answer:
         after_s = measure.time_s - self.shown_s
         wrong = self._wrong(measure)
         if wrong is not None:
-            self.reason = wrong
+            self.reason, self.wrong = wrong, True
             return "failed"
         if self._done(measure):
             self.answered_s = measure.time_s
             if after_s < self._settings.earliest_s:
                 self.reason = Reason(f"{self.prompt} answered too early", after_s, self._settings.earliest_s, " s")
+                self.wrong = True
                 return "failed"
             return "answered"
-        return "waiting" if self.in_time(measure.time_s) else "failed"
-
-    def in_time(self, time_s: float) -> bool:
-        """Whether the deadline is still ahead; sets the reason when it is not."""
-        if time_s - self.shown_s < self._settings.latest_s:
-            return True
-        self.reason = Reason(f"no answer to {self.prompt}", time_s - self.shown_s, self._settings.latest_s, " s")
-        return False
+        if after_s < self._settings.latest_s:
+            return "waiting"
+        self.reason = Reason(f"no answer to {self.prompt}", after_s, self._settings.latest_s, " s")
+        return "failed"
 
     def turned(self, measure: Measure) -> float:
         """Degrees turned into the direction asked for, negative against it."""

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,8 @@ class DepthSettings:
     `mesh`, `flow`: least residual of a living turn of 16° and more. On real clips of turning heads the mesh
     leaves .040 and more, the points .024 and more; portraits on planes tilted to 45° leave .021 and .014 at most.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
-    `carried`: share of background points that move with the face; `moved`: least way for that to be judged.
+    `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
+    share it. `fewest_points`, `fewest_around`: below these numbers nothing is said.
     `survival`: share of the face's points that one step must leave.
     """
 
@@ -29,8 +31,8 @@ class DepthSettings:
     flow: float = 0.019
     flat: float = 0.013
     narrowing: float = 0.88
-    carried: float = 0.6
-    moved: float = 0.3
+    background: float = 0.1
+    stiff: float = 0.7
     fewest_points: int = 15
     fewest_around: int = 8
     survival: float = 0.2
@@ -53,7 +55,7 @@ class Depth:
         self.cut: Reason | None = None
         """The picture changed from one frame to the next, as no movement does."""
         self._planar_frames = 0
-        self._carried_frames = 0
+        self._moving_frames = 0
 
     def update(self, frame: Frame, face: Face, turned: bool) -> None:
         """Follow into the next frame; `turned`: it shows the turn asked for, and is measured for depth."""
@@ -65,6 +67,7 @@ class Depth:
             survival = self._flow.last_survival
             if survival < limits.survival:
                 self.cut = Reason("face's points lost in one frame", survival, limits.survival)
+        self._judge_background()
         before, after = self._flow.face_points()
         if len(before) < limits.fewest_points:
             return
@@ -76,7 +79,6 @@ class Depth:
             if mesh is not None:
                 self._residuals.append((mesh, moved.residual))
         self._judge_plane(moved)
-        self._judge_background(moved)
 
     def of_turn(self) -> tuple[float, float] | None:
         """Median residuals of mesh and points over the last frames of the turn; None where neither was measured
@@ -92,19 +94,19 @@ class Depth:
         if self._planar_frames >= 3:
             self.flat = Reason("flat in a wide movement", moved.residual, limits.flat)
 
-    def _judge_background(self, moved: flatness.Fit) -> None:
-        """Points around the head that the face's own homography explains, where that moves them visibly."""
+    def _judge_background(self) -> None:
+        """The kiosk's camera hangs on a wall: what lies around a living head stays where it is. Where most of it
+        moves as one stiff thing, the head and its surroundings are on the same print or screen."""
         limits = self._settings
         start, now = self._flow.around_points()
-        if moved.moved < limits.moved or len(start) < limits.fewest_around:
+        if len(start) < limits.fewest_around:
             return
-        predicted = flatness.through(moved.homography, start)
-        way = np.linalg.norm(predicted - start, axis=1)
-        telling = way >= limits.moved * 0.5 * self._flow.eye_px
-        if telling.sum() < limits.fewest_around:
-            return
-        off = np.linalg.norm(now - predicted, axis=1)[telling]
-        share = float((off <= 0.25 * way[telling]).mean())
-        self._carried_frames = self._carried_frames + 1 if share >= limits.carried else 0
-        if self._carried_frames >= 3:
-            self.carried = Reason("background moves with the face", share, limits.carried)
+        way = float(np.median(np.linalg.norm(now - start, axis=1))) / self._flow.eye_px
+        share = 0.0
+        if way >= limits.background:
+            reach = 0.25 * way * self._flow.eye_px
+            _, inside = cv2.estimateAffinePartial2D(start, now, method=cv2.RANSAC, ransacReprojThreshold=reach)
+            share = 0.0 if inside is None else float(inside.mean())
+        self._moving_frames = self._moving_frames + 1 if share >= limits.stiff else 0
+        if self._moving_frames >= 3:
+            self.carried = Reason("surroundings move as one thing", way, limits.background)

@@ -158,7 +158,8 @@ class Liveness:
         """
         waited_s = measure.time_s - self._since_s
         if not self._is_straight(measure):
-            self._straight_frames = 0
+            if self._unasked(measure):
+                return
             self._recent.append(measure)
             rests = not {r.name for r in face.quality} - _BEARABLE and self._is_calm()
             if rests and (not self._asked or waited_s > self._settings.rest_s):
@@ -172,6 +173,16 @@ class Liveness:
         self._straight_frames += 1
         if self._straight_frames >= 2 and waited_s >= self._pause_s:
             self._ask(frame, face, measure)
+
+    def _unasked(self, measure: Measure) -> bool:
+        """A turn that nobody asked for, by somebody who looked ahead: films do that. Counts as a failure."""
+        assert self.base is not None
+        turned, limit = abs(measure.yaw - self.base.yaw), self._settings.answers.turn
+        if not self._asked or self._straight_frames < 2 or turned < limit:
+            return False
+        self._straight_frames = 0
+        self._fail(measure.time_s, Reason("turned unasked", turned, limit, "°"), wary=True)
+        return True
 
     def _ask(self, frame: Frame, face: Face, measure: Measure) -> None:
         assert self.base is not None
@@ -209,7 +220,7 @@ class Liveness:
             progress = answer.update(measure)
             if progress == "failed":
                 assert answer.reason is not None
-                self._fail(measure.time_s, answer.reason)
+                self._fail(measure.time_s, answer.reason, wary=answer.wrong)
             elif progress == "answered" and turns:
                 self._phase, self._since_s = "hold", measure.time_s
             elif progress == "answered":
@@ -239,24 +250,31 @@ class Liveness:
         self._plan.pop(0)
         self._next(now_s)
 
-    def _fail(self, now_s: float, reason: Reason) -> None:
-        """One failed prompt is replaced by a fresh one, as long as retries last."""
+    def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:
+        """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but
+        wrongly: one prompt more is to be passed."""
         self._failures.append(reason)
         if len(self._failures) > self._settings.retries:
-            early = all("too early" in failure.name for failure in self._failures)
+            early = all("too early" in failure.name or "unasked" in failure.name for failure in self._failures)
             cut = all("lost in one frame" in failure.name for failure in self._failures)
             species = "replay" if early else "swap" if cut else ""
             self._end("attack" if species else "undetermined", self._failures, species)
             return
-        failed = self._plan.pop(0)
+        failed = self._plan.pop(0) if self.prompt is not None else None
+        for _ in range((failed is not None) + wary):
+            self._plan.insert(0, self._fresh(failed))
+        self._next(now_s)
+
+    def _fresh(self, failed: Prompt | None) -> Prompt:
+        """A prompt that is neither planned nor just failed; a turn where none is passed or planned yet."""
         fresh = [p for p in self._settings.pool if p != failed and p not in self._plan]
         if not any(p in TURNS for p in (*self._passed, *self._plan)):
             fresh = [p for p in self._settings.pool if p in TURNS]
-        self._plan.insert(0, self._rng.choice(fresh))
-        self._next(now_s)
+        return self._rng.choice(fresh or list(self._settings.pool))
 
     def _next(self, now_s: float) -> None:
         self._answer = self._depth = None
+        self._straight_frames = 0
         if self._plan:
             self._begin_pause(now_s)
         else:
@@ -265,6 +283,10 @@ class Liveness:
 
     def _conclude(self, measure: Measure) -> None:
         """Wait for the last look ahead and its embedding, then compare the identities."""
+        if self._is_straight(measure):
+            self._straight_frames += 1
+        elif self._unasked(measure):
+            return
         missing = self._unmeasured()
         if missing:
             waited_s = measure.time_s - max(self._since_s, self._wanted.get("after", 0.0))

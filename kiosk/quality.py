@@ -25,12 +25,13 @@ _LOWER = np.array((164, 18, 200, 199, 175, 201, 421, 43, 273, 208, 428))
 class QualityLimits:
     """Limits of a usable shot. Angles in degrees, `inter_eye_px` in pixels of the camera's picture.
 
+    At 16 pixels dlib still told 49 photos apart from those of others (same face .47 at most, others .53 and more).
     `sharpness`: variance of the Laplacian over the variance of the face scaled to 64 x 64, dimensionless.
     `dark`, `bright`: mean grey of the face, 0 to 255. `uneven`: |left − right| over their mean.
     `eyes_open`: eye aspect ratio. `mouth_hue`: distance in CIELAB's a, b between lower and upper face.
     """
 
-    inter_eye_px: float = 24.0
+    inter_eye_px: float = 18.0
     yaw: float = 22.0
     pitch: float = 22.0
     roll: float = 30.0
