@@ -26,6 +26,7 @@ from kiosk.visit import Visit, VisitSettings
 # comes back for the same track, and longer while bystanders may be hiding it.
 _GONE_S = 0.6
 _GONE_AMONG_OTHERS_S = 2.0
+_HINT_AFTER_S = 0.7
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -78,6 +79,7 @@ class Station:
         self._seen_s = 0.0
         self._attempts = 0
         self._prompt: Prompt | None = None
+        self._hint = ("", 0.0)
         self._lamp: Lamp = "idle"
         self._result_until_s = 0.0
         self._fault = ""
@@ -133,8 +135,9 @@ class Station:
             self._begin(face.track, frame.time_s)
         elif face is None and frame.time_s - self._seen_s > (_GONE_S if scene.others == 0 else _GONE_AMONG_OTHERS_S):
             self._leave(frame.time_s)
+        hint = self._lasting(scene.hint, frame.time_s)
         if self._visit is None:
-            self._rest(frame.time_s, scene.hint)
+            self._rest(frame.time_s, hint)
             return
         if face is not None:
             self._seen_s = frame.time_s
@@ -148,7 +151,7 @@ class Station:
             self._embedder.submit((visit.track, number), frame.image, face.box)
             self.embeddings += 1
         self._collect(wait=not self._camera.live)
-        self._ask(frame.time_s, scene.hint)
+        self._ask(frame.time_s, hint)
         decision = visit.decide(frame.time_s)
         if decision is not None:
             self._decided(decision)
@@ -189,6 +192,12 @@ class Station:
                     visit.add(embedding, self.site.templates)
             if not wait or not self._embedder.pending:
                 return
+
+    def _lasting(self, hint: str, time_s: float) -> str:
+        """A hint once it held for a moment: what changes with every step of somebody walking up helps nobody."""
+        if hint != self._hint[0]:
+            self._hint = (hint, time_s)
+        return hint if time_s - self._hint[1] >= _HINT_AFTER_S else ""
 
     def _ask(self, time_s: float, hint: str) -> None:
         visit = self._visit
