@@ -105,8 +105,10 @@ def signed(
     return Signed(asking, signature, body)
 
 
-def writer(parts: Annotated[Services, Depends(services)]) -> Iterator[None]:
-    """A place among those who wait for the writer; 429 when all are taken."""
+def writer(
+    _body: Annotated[bytes, Depends(bounded_body)], parts: Annotated[Services, Depends(services)]
+) -> Iterator[None]:
+    """A place among those who wait for the writer, once the body is here; 429 when all are taken."""
     if not parts.writers.acquire(blocking=False):
         raise _busy()
     try:
