@@ -27,7 +27,7 @@ _BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
 class LivenessSettings:
     """Times in seconds, angles in degrees, `apart` in the embedder's Euclidean distance.
 
-    `apart`: two frontal looks of one visit; `apart_turned`: a frontal and a turned one. Different people are
+    `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one. Different people are
     .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
     """
 
@@ -44,8 +44,8 @@ class LivenessSettings:
     hold_s: float = 0.2
     gap_s: float = 0.35
     embed_within_s: float = 3.0
-    apart: float = 0.42
-    apart_turned: float = 0.5
+    apart: float = 0.45
+    apart_turned: float = 0.48
     during: tuple[float, float] = (9.0, 26.0)
     pool: tuple[Prompt, ...] = (*TURNS, *_OTHERS)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
@@ -298,9 +298,10 @@ class Liveness:
     def _judge_identity(self) -> None:
         frontal = [v for _, turned, v in self._identities if turned <= self._settings.back_within]
         turned = [v for _, angle, v in self._identities if angle > self._settings.back_within]
-        centre = np.median(np.stack(frontal), axis=0)
-        apart = max(float(np.linalg.norm(v - centre)) for v in frontal)
-        apart_turned = max(float(np.linalg.norm(v - centre)) for v in turned)
+        looks = np.stack(frontal)
+        # Every two straight looks, so that one of each of two people cannot meet in the middle.
+        apart = float(np.linalg.norm(looks[:, np.newaxis] - looks, axis=2).max())
+        apart_turned = max(float(np.linalg.norm(looks - v, axis=1).min()) for v in turned)
         limits = self._settings
         measured = [
             Reason("identity before and after", apart, limits.apart),

@@ -1,0 +1,110 @@
+"""The whole challenge, closed over the simulated camera: a living person passes, what is flat or late does not."""
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kiosk.camera import open_camera
+from kiosk.faces import FaceTracker
+from kiosk.liveness import Liveness, LivenessSettings
+from kiosk.values import CameraEvent, LivenessVerdict, Prompt
+
+pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
+
+Embed = Callable[[float], np.ndarray | None]
+
+
+def one_identity(time_s: float) -> np.ndarray | None:
+    return np.zeros(128, np.float32)
+
+
+def present(
+    url: str, embed: Embed = one_identity, settings: LivenessSettings | None = None, seed: int = 1
+) -> tuple[LivenessVerdict | None, list[Prompt]]:
+    """Let the scene of `url` come before a kiosk; the verdict on the last track, None when it left without one."""
+    camera, tracker = open_camera(url), FaceTracker()
+    liveness: Liveness | None = None
+    track, shown = -1, ""
+    prompts: list[Prompt] = []
+    while (frame := camera.read()) is not None:
+        scene = tracker.update(frame)
+        if scene.served is not None and scene.served.track != track:
+            track = scene.served.track
+            liveness = Liveness(settings or LivenessSettings(), random.Random(seed), frame.time_s)
+        if liveness is None:
+            continue
+        liveness.update(frame, scene.served, scene.others)
+        if scene.served is not None and liveness.wants_shot(scene.served):
+            vector = embed(frame.time_s)
+            if vector is not None:
+                liveness.add_embedding(frame.time_s, vector)
+        if (liveness.prompt or "") != shown:
+            shown = liveness.prompt or ""
+            prompts += [liveness.prompt] if liveness.prompt else []
+            camera.tell(CameraEvent(frame.time_s, "prompt", shown))
+        if liveness.verdict is not None:
+            break
+    camera.close()
+    tracker.close()
+    return (None if liveness is None else liveness.verdict), prompts
+
+
+def verdict(url: str, **how: object) -> LivenessVerdict:
+    found, _ = present(url, **how)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("seed", "fps"), [(1, 15), (4, 30), (6, 12)])
+def test_a_living_person_who_answers_is_live(seed: int, fps: int) -> None:
+    found, prompts = present(f"sim:person=14?seed={seed}&fps={fps}", seed=seed)
+    assert found is not None
+    assert found.state == "live", [str(reason) for reason in found.reasons]
+    assert found.prompts == tuple(prompts)
+    assert {"turn_left", "turn_right"} & set(prompts)
+    assert all(r.value is not None and r.threshold is not None for r in found.reasons)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("instrument", ["print", "screen"])
+def test_what_is_flat_is_not_live(instrument: str, seed: int) -> None:
+    found = verdict(f"sim:{instrument}=16?seed={seed}&fps=15", seed=seed)
+    assert found.state in ("attack", "undetermined")
+    assert found.reasons
+
+
+def test_a_film_of_somebody_who_turns_at_its_own_time_is_not_live() -> None:
+    assert verdict("sim:replay=18?seed=2&fps=15", seed=2).state in ("attack", "undetermined")
+
+
+def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:
+    found = verdict("sim:person=16?seed=5&fps=15&prompts=off")
+    assert found.state == "undetermined"
+    assert "no answer to" in str(found.reasons[0])
+    assert found.reasons[0].threshold == LivenessSettings().answers.latest_s
+
+
+def test_another_face_after_the_first_look_is_an_attack() -> None:
+    times: list[float] = []
+
+    def swapped(time_s: float) -> np.ndarray:
+        times.append(time_s)
+        return np.full(128, 0.0 if len(times) == 1 else 0.06, np.float32)
+
+    found = verdict("sim:person=14?seed=4&fps=15", embed=swapped)
+    assert (found.state, found.species) == ("attack", "swap")
+    assert found.reasons[0].value > found.reasons[0].threshold
+
+
+def test_without_embeddings_nobody_is_live() -> None:
+    found = verdict("sim:person=20?seed=4&fps=15", embed=lambda time_s: None)
+    assert found.state == "undetermined"
+    assert "was not measured" in str(found.reasons[0])
+
+
+def test_prompts_cannot_be_foreseen() -> None:
+    plans = {tuple(Liveness(LivenessSettings(), random.Random(seed), 0.0)._plan) for seed in range(200)}
+    assert len(plans) > 12
+    assert all(set(plan) & {"turn_left", "turn_right"} and len(set(plan)) == len(plan) for plan in plans)
