@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -52,6 +53,31 @@ def test_when_too_many_wait_for_the_writer_the_next_is_told_to_come_back(client,
     for _ in range(MAX_WRITERS):
         parts.writers.release()
     assert send(client, kiosk).status_code == 200
+
+
+def test_those_who_send_slowly_do_not_keep_others_waiting(parts, kiosk):
+    kiosk.record()
+    body, path = kiosk.batch(0), f"/v1/devices/{kiosk.name}/batches"
+    header = sign_request(kiosk.signer, kiosk.name, "POST", path, body, NOW_MS)
+
+    async def scene() -> list[int]:
+        reading, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"first"
+            reading.release()
+            await go_on.wait()
+
+        transport = httpx.ASGITransport(create_app(parts))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as session:
+            slow = [asyncio.create_task(session.post(path, content=slowly())) for _ in range(MAX_WRITERS)]
+            for _ in slow:
+                await asyncio.wait_for(reading.acquire(), 20)
+            quick = await session.post(path, content=body, headers={"Authorization": header})
+            go_on.set()
+            return [quick.status_code, *{(await answer).status_code for answer in slow}]
+
+    assert asyncio.run(scene()) == [200, 401]
 
 
 def test_when_bodies_fill_the_memory_the_next_is_told_to_come_back(client, parts, kiosk):
