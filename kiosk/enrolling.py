@@ -15,6 +15,7 @@ from kiosk.embedder import DlibEmbedder
 from kiosk.enrolment import Enrolment, enrol_from_camera, enrol_from_photos
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
+from kiosk.messages import say
 from kiosk.replay import PHOTO_SUFFIXES
 from kiosk.transport import Transport
 from protocol import canonical
@@ -28,7 +29,11 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         SyncError: the server was not reached or refused the code; nothing is pending there.
     """
     device = load_device(config.state_dir)
-    enrolment = _from_photos(photos) if photos is not None else _from_camera(camera_url, show)
+    enrolment = (
+        _from_photos(photos)
+        if photos is not None
+        else _from_camera(camera_url, lambda text: show(say(text, config.language)) if text else None)
+    )
     rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in enrolment.templates]
     body = canonical.encode(
         {

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from kiosk.camera import Camera, open_camera
+from kiosk.cameras.reopening import ReopeningCamera
 from kiosk.clock import Clock, FrameClock, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
@@ -41,7 +42,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         journal = Journal(config.state_dir / "journal.db", device.name, device.signer, clock)
         stack.callback(journal.close)
         if camera is None:
-            camera = _wait_for_camera(config, indicator, journal, stop)
+            camera = _wait_for_camera(config, indicator, journal, stop, lambda text: screen(indicator.lit, text))
             if camera is None:
                 return
         stack.callback(camera.close)
@@ -73,13 +74,17 @@ def clock_of(camera: Camera) -> Clock:
 
 
 def _wait_for_camera(
-    config: KioskConfig, indicator: Indicator, journal: Journal, stop: threading.Event
+    config: KioskConfig,
+    indicator: Indicator,
+    journal: Journal,
+    stop: threading.Event,
+    report: Callable[[str], None],
 ) -> Camera | None:
     """A camera that is not there yet is recorded once, shown, and waited for; None when asked to stop."""
     recorded = False
     while not stop.is_set():
         try:
-            return open_camera(config.camera)
+            return ReopeningCamera(config.camera, report)
         except CameraError as error:
             indicator.show("fault", say("camera", config.language, reason=str(error)))
             notify(READY="1", WATCHDOG="1", STATUS=f"waiting for the camera: {error}")

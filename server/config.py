@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from protocol.settings import SettingsError, read_settings
 from server.errors import ConfigError
+from server.reports.model import Signatory
 
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?\Z")
 
@@ -19,7 +21,9 @@ class ServerConfig:
 
     state_dir: database, keys and all else the server writes. origin: the installation's name, part of every key's
     name. listen: HOST:PORT; port 0 takes a free one, which then stands in `<state_dir>/listening`. clock: `simulated`
-    takes the time from `<state_dir>/simulated-clock`. regulation: the YAML by which months are closed.
+    takes the time from `<state_dir>/simulated-clock`. regulation: the YAML by which months are closed. government
+    and place: the letterhead of reports, and where they are signed. signatories: agency, or `all` for those not
+    named, to who signs its payment list.
     """
 
     state_dir: Path
@@ -28,6 +32,9 @@ class ServerConfig:
     clock: Literal["system", "simulated"] = "system"
     language: Literal["id", "en"] = "id"
     regulation: Path | None = None
+    government: str = ""
+    place: str = ""
+    signatories: Mapping[str, tuple[Signatory, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _ORIGIN.match(self.origin):

@@ -83,6 +83,9 @@ def _report(options: argparse.Namespace) -> None:
             engine_version=run["engine_version"],
             input_hash=run["input_hash"],
             status=run["state"],
+            government=parts.config.government,
+            place=parts.config.place,
+            signatories={"" if agency == "all" else agency: who for agency, who in parts.config.signatories.items()},
             notes=(*month.notes_of(run), f"cutoff {shown_time(run['cutoff_ms'])}"),
         )
         reports = from_tables(held["payments"], held["lines"], held["days"], held["employees"], meta)

@@ -44,7 +44,8 @@ def start_server(stage: Stage, regulation: Path) -> Server:
     config = stage.write(
         "server.yaml",
         f"state_dir: server\norigin: hadir.demo\nlisten: 127.0.0.1:0\nclock: simulated\nlanguage: id\n"
-        f"regulation: {regulation}\n",
+        f"regulation: {regulation}\ngovernment: Pemerintah Kota Ambon (simulasi)\nplace: Ambon\nsignatories:\n  all:\n"
+        "    - {role: Kepala Dinas}\n    - {role: Bendahara Pengeluaran}\n",
     )
     stage.set_time(office.midnight_ms(office.days_of(MONTH)[0]) + 4 * _HOUR_MS)
     stage.command(server_main, "init", "--config", str(config))

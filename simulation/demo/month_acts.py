@@ -90,11 +90,9 @@ def compare(stage: Stage, server: Server, month: SimulatedMonth, out: Path) -> N
     found = Counter(_difference(day, truth.get((day["employee_id"], str(day["date"]))), held) for day in days)
     found["missing"] = len(set(truth) - {(day["employee_id"], str(day["date"])) for day in days})
     _table(stage, payments, days)
-    stage.say(
-        f"{len(truth)} person-days simulated: {found['same']} computed exactly as they were; {found['interval']} of the "
-        f"kiosk with the wrong clock to {_INTERVAL_S} s, held where that could change the pay; {found['held']} undecided, "
-        f"held; {found['wrong'] + found['missing']} wrong"
-    )
+    stage.say(f"{len(truth)} person-days simulated: {found['same']} computed exactly as they were;")
+    stage.say(f"{found['interval']} of the kiosk with the wrong clock to {_INTERVAL_S} s, held if that changes pay;")
+    stage.say(f"{found['held']} undecided, held; {found['wrong'] + found['missing']} wrong")
     if found["wrong"] or found["missing"]:
         raise DemoFailed("the server's month is not what people did")
     files = sorted(path for path in out.rglob("*") if path.is_file())

@@ -69,17 +69,33 @@ class Stage:
     def command(self, main: Callable[[list[str]], int], *arguments: str) -> str:
         """Run a command of the product in this process; what it printed. DemoFailed when it failed."""
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with self._own_stderr(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(list(arguments))
         if code:
             raise CommandFailed(" ".join(arguments), code, err.getvalue().strip().removeprefix("hadir: "))
         return out.getvalue()
 
+    @contextlib.contextmanager
+    def _own_stderr(self) -> Iterator[None]:
+        """What libraries write past Python's streams goes into a log, as a service's would."""
+        log = self._log("commands")
+        terminal = os.dup(2)
+        with log.open("a") as kept:
+            os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+    def _log(self, name: str) -> Path:
+        path = self.directory / "log" / f"{name}.log"
+        path.parent.mkdir(exist_ok=True)
+        return path
+
     def start(self, *arguments: str, show: bool = False) -> subprocess.Popen[str]:
         """Start `python -m …` beside us, its lines shown or kept in a log; what it complains of is kept."""
-        log = self.directory / "log" / f"{'-'.join(arguments[:2])}.log"
-        log.parent.mkdir(exist_ok=True)
-        with log.open("a") as kept:
+        with self._log("-".join(arguments[:2])).open("a") as kept:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", *arguments],
                 stdin=subprocess.DEVNULL,
