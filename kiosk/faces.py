@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,6 +26,9 @@ _VIEW_FACES = 3.0
 # Of left, middle and right of a wide picture (top, middle, bottom of a tall one) the middle is searched most.
 _ORDER = (1, 0, 1, 2)
 
+_LANDMARK = np.dtype(
+    [("header", "V2"), ("tag_x", "V1"), ("x", "<f4"), ("tag_y", "V1"), ("y", "<f4"), ("tag_z", "V1"), ("z", "<f4")]
+)
 _BROWS = np.array((70, 105, 107, 336, 334, 300))
 
 
@@ -171,8 +175,7 @@ class FaceTracker:
             self._view = None
             return None
         self._mesh_spoke = True
-        points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], np.float32)
-        return points * np.float32(side) + np.array((x, y, 0), np.float32)
+        return _points(found[0]) * np.float32(side) + np.array((x, y, 0), np.float32)
 
     def _face(self, frame: Frame, landmarks: NDArray[np.float32]) -> Face:
         box = _box(landmarks)
@@ -211,6 +214,16 @@ def _box(landmarks: NDArray[np.float32]) -> Box:
     x0, x1 = landmarks[geometry.OVAL, 0].min(), landmarks[geometry.OVAL, 0].max()
     y0, y1 = landmarks[_BROWS, 1].min(), landmarks[geometry.OVAL, 1].max()
     return float(x0), float(y0), float(max(x1 - x0, 1.0)), float(max(y1 - y0, 1.0))
+
+
+def _points(landmarks: Any) -> NDArray[np.float32]:
+    """A NormalizedLandmarkList as n x 3. Read from its bytes, where each landmark is the same 17 of them (two of
+    a header, then a tag and a float each for x, y, z): a tenth of the time of its 1,434 attributes."""
+    message = landmarks.SerializeToString()
+    if len(message) != len(landmarks.landmark) * _LANDMARK.itemsize:
+        return np.array([(p.x, p.y, p.z) for p in landmarks.landmark], np.float32)
+    rows = np.frombuffer(message, _LANDMARK)
+    return np.stack((rows["x"], rows["y"], rows["z"]), axis=1)
 
 
 def _squares(width: int, height: int) -> list[Square]:

@@ -27,8 +27,8 @@ _BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
 class LivenessSettings:
     """Times in seconds, angles in degrees, `apart` in the embedder's Euclidean distance.
 
-    `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one. Different people are
-    .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
+    `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
+    Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
     """
 
     prompts: int = 2

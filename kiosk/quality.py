@@ -18,7 +18,8 @@ _SIDE = 64
 _SHARE_INSIDE = 0.93
 # Skin that a mask leaves free (between and above the brows, under the lids), and what lies where it would be.
 _UPPER = np.array((151, 9, 8, 168, 108, 337, 110, 339))
-_LOWER = np.array((164, 18, 200, 199, 175, 201, 421, 43, 273, 208, 428))
+_LOWER = np.array((164, 18, 200, 199, 175, 201, 421, 208))
+_UPPER_AND_LOWER = np.concatenate((_UPPER, _LOWER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ def light_and_focus(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) ->
     crop = cv2.cvtColor(image[y0 + dy : y1 - dy, x0 + dx : x1 - dx], cv2.COLOR_BGR2GRAY)
     shrinking = cv2.INTER_AREA if crop.shape[1] > _SIDE else cv2.INTER_LINEAR
     grey = cv2.resize(crop, (_SIDE, _SIDE), interpolation=shrinking)
-    mean = float(grey.mean())
-    halves = grey[:, : _SIDE // 2].mean(), grey[:, _SIDE // 2 :].mean()
-    uneven = float(abs(halves[0] - halves[1]) / max(mean, 1.0))
-    spread = float(grey.var())
-    sharpness = float(cv2.Laplacian(grey, cv2.CV_32F).var()) / max(spread, 25.0)
+    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
+    halves = cv2.mean(grey[:, : _SIDE // 2])[0], cv2.mean(grey[:, _SIDE // 2 :])[0]
+    uneven = abs(halves[0] - halves[1]) / max(mean, 1.0)
+    edges = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0])
+    sharpness = edges**2 / max(deviation**2, 25.0)
     return mean, uneven, sharpness
 
 
@@ -110,13 +111,12 @@ def mouth_hue_distance(image: NDArray[np.uint8], landmarks: NDArray[np.float32])
     """
     height, width = image.shape[:2]
 
-    def median_ab(points: NDArray[np.intp]) -> NDArray[np.float32]:
-        xy = landmarks[points, :2].astype(int)
-        xs, ys = xy[:, 0].clip(0, width - 1), xy[:, 1].clip(0, height - 1)
-        lab = cv2.cvtColor(image[ys, xs][np.newaxis], cv2.COLOR_BGR2LAB)[0, :, 1:]
-        return np.median(lab.astype(np.float32), axis=0)
-
-    return float(np.linalg.norm(median_ab(_LOWER) - median_ab(_UPPER)))
+    xy = landmarks[_UPPER_AND_LOWER, :2].astype(int)
+    xs, ys = xy[:, 0].clip(0, width - 1), xy[:, 1].clip(0, height - 1)
+    hues = cv2.cvtColor(image[ys, xs][np.newaxis], cv2.COLOR_BGR2LAB)[0, :, 1:].astype(np.float32)
+    hues = np.sort(hues.reshape(2, -1, 2), axis=1)
+    upper, lower = hues[:, hues.shape[1] // 2]
+    return float(np.hypot(*(lower - upper)))
 
 
 def _light_and_focus(image: NDArray[np.uint8], landmarks: NDArray[np.float32], limits: QualityLimits) -> list[Reason]:
