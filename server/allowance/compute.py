@@ -208,6 +208,7 @@ def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Mon
     """(employee, day, "dating" or "document") where an undecided fact would change what the day costs."""
     priced = [(n, step) for n, step in enumerate(regulation.steps, 1) if step.by.kind == "events"]
     found: set[tuple[int, int, str]] = set()
+    absence = " OR v.absent <> b.absent" if regulation.counts_absence else ""
     for number, step in priced:
         total = day_total(step, quantity_denominator(step, month))
         found.update(
@@ -225,7 +226,7 @@ WITH cost AS (
 )
 SELECT DISTINCT v.emp, v.day, CASE WHEN v.variant = 4 THEN 'document' ELSE 'dating' END AS why
 FROM priced v JOIN priced b ON b.emp = v.emp AND b.day = v.day AND b.variant = 0
-WHERE v.variant > 0 AND (v.kept <> b.kept OR v.absent <> b.absent)
+WHERE v.variant > 0 AND (v.kept <> b.kept{absence})
 """).fetchall()
         )
     return sorted(found)

@@ -263,9 +263,10 @@ class _Clerk:
                     yield from (s for s in (edge - 1, edge, edge + 1) if mark.earliest <= s <= mark.latest)
 
     def price(self, day: Day) -> list[Any]:
-        """What the day costs under each table, and whether it counts as absence."""
+        """What the day costs under each table, and whether it counts as absence where that is counted."""
         tables = [step for step in self.rule.steps if step.by.kind == "events"]
-        return [("absent", 0) in day.events, *(self.day_cost(step, day) for step in tables)]
+        absent = self.rule.counts_absence and ("absent", 0) in day.events
+        return [absent, *(self.day_cost(step, day) for step in tables)]
 
     def day_cost(self, step: Step, day: Day) -> Fraction:
         """A day's share of the base, after the day's cap."""

@@ -253,9 +253,13 @@ def random_day(rng: Random, rows: dict[str, list[dict[str, Any]]], who: str, day
         at = instant(day, second)
         row = {"employee_id": who, "at": at, "source": "kiosk", "entry": f"K01#{len(rows['marks'])}"}
         rows["marks"].append(row)
-    if marks and rng.random() < 0.004:
+    if marks and rng.random() < 0.015:
         low = rows["marks"][-1]["at"]
-        rows["marks"][-1] |= {"at": None, "at_earliest": low, "at_latest": low + timedelta(minutes=rng.randint(1, 40))}
+        rows["marks"][-1] |= {
+            "at": None,
+            "at_earliest": low,
+            "at_latest": low + timedelta(minutes=rng.choice((1, 5, 40, 600))),
+        }
 
 
 def random_paper(rng: Random, rows: dict[str, list[dict[str, Any]]], who: str, day: int, start: int, end: int) -> None:
@@ -294,6 +298,8 @@ def test_sql_and_oracle_agree_on_random_months_under_random_regulations(seed: in
     sums: dict[str, int] = {}
     for line in result.lines.to_pylist():
         assert line["rupiah"] != 0
+        if line["kind"] == "rounding":
+            assert abs(line["rupiah"]) < int(line["rounding"].split()[1]) + 100
         sums[line["employee_id"]] = sums.get(line["employee_id"], 0) + line["rupiah"]
     assert sums == {who: p.net for who, p in slow.items() if who in sums}
     assert all(p.net == 0 for who, p in slow.items() if who not in sums)
