@@ -42,9 +42,15 @@ class Commands:
         parser.add_argument("--config", type=Path, default=_DEFAULT, metavar="FILE", help=f"default: {_DEFAULT}")
         return parser
 
-    def group(self, name: str, summary: str, metavar: str) -> Commands:
+    def group(self, name: str, summary: str, metavar: str, example: str) -> Commands:
         """A command that has commands of its own."""
-        parser = self._parsers.add_parser(name, help=summary, description=summary)
+        parser = self._parsers.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         return Commands(parser.add_subparsers(metavar=metavar, required=True))
 
 

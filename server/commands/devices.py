@@ -15,13 +15,9 @@ from server.transparency import service as transparency
 
 def register(commands: Commands) -> None:
     """Add the commands."""
-    group = commands.group("device", "Add a device.", "add")
-    add = group.add(
-        "add",
-        _add,
-        "Print a one-time token for a new device.",
-        'hadir server device add K01 --site "Kantor A" --zone WIT --source picamera2',
-    )
+    example = 'hadir server device add K01 --site "Kantor A" --zone WIT --source picamera2'
+    group = commands.group("device", "Add a device.", "add", example)
+    add = group.add("add", _add, "Print a one-time token for a new device.", example)
     add.add_argument("name", help="letters, digits and '-', at most 32")
     add.add_argument("--site", required=True, help="where it hangs")
     add.add_argument("--zone", required=True, choices=devices.ZONES)
