@@ -248,14 +248,19 @@ class _Clerk:
             for mark in marks:
                 if mark.earliest < mark.latest:
                     rest = [other.earliest for other in marks if other is not mark and other.counted]
-                    others += [self.day(day, [*rest, moved], decided) for moved in self.datings(day, mark)]
+                    others += [self.day(day, [*rest, moved], decided) for moved in self.datings(day, mark, rest)]
             if any(self.price(other) != self.price(found[day]) for other in others):
                 self.held = True
         return found
 
-    def datings(self, day: date, mark: Mark) -> Iterator[int]:
-        """Instants of an uncertain mark that could make a difference on a day: its ends, and the windows' edges."""
+    def datings(self, day: date, mark: Mark, others: list[int]) -> Iterator[int]:
+        """Instants of an uncertain mark that could make a difference on a day: its ends, the edges of the windows,
+        and where it becomes one visit with another mark.
+        """
         yield from (mark.earliest, mark.latest)
+        repeat = self.rule.day.repeat_s
+        for other in others:
+            yield from (s for s in (other - repeat, other, other + repeat) if mark.earliest <= s <= mark.latest)
         shift = self.shift(day)
         if shift:
             for window in (self.rule.day.in_window, self.rule.day.out_window):
