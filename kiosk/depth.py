@@ -46,6 +46,8 @@ class Depth:
         self._settings = settings
         self._frontal = frontal
         self._flow = Flow(frame.image, face)
+        self.dark_frame = self._flow.dark_frame
+        """What surrounds the face looks like a screen's rim: a hint at the species, no evidence."""
         self._time_s = frame.time_s
         self._residuals: deque[tuple[float, float]] = deque(maxlen=5)
         self.flat: Reason | None = None

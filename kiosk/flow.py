@@ -14,6 +14,7 @@ _EYE_PX = 48.0
 _WIDE, _HIGH = 5.0, 4.5
 _FACE_POINTS, _AROUND_POINTS = 70, 40
 _WINDOW, _LEVELS = (13, 13), 3
+_RIM_GREY = 60
 _RETURN_PX = 0.5
 """A point that comes back this far off, followed backwards, is lost (forward–backward error, Kalal et al. 2010)."""
 
@@ -38,6 +39,8 @@ class Flow:
         self._alive = np.ones(len(self._start), bool)
         self._of_face = np.arange(len(self._start)) < len(seeds[0])
         self.last_survival = 1.0
+        self.dark_frame = _dark_frame(grey, self._oval(face))
+        """Whether a straight dark edge stands on both sides of the head, as a screen's rim does."""
 
     def follow(self, image: NDArray[np.uint8]) -> None:
         """Follow the points into the next frame; those that do not come back the same way are lost."""
@@ -77,9 +80,12 @@ class Flow:
         part = cv2.warpAffine(image, to_view, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
 
+    def _oval(self, face: Face) -> NDArray[np.float32]:
+        return ((face.landmarks[geometry.OVAL, :2] - self._corner) * self._scale).astype(np.float32)
+
     def _masks(self, face: Face) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The face's oval without its rim, and what lies clearly beside and above the head."""
-        oval = ((face.landmarks[geometry.OVAL, :2] - self._corner) * self._scale).astype(np.float32)
+        oval = self._oval(face)
         on_face, around = np.zeros((2, self._size[1], self._size[0]), np.uint8)
         centre = oval.mean(axis=0)
         cv2.fillConvexPoly(on_face, (centre + 0.92 * (oval - centre)).astype(np.int32), 255)
@@ -90,6 +96,26 @@ class Flow:
         cv2.rectangle(around, (round(x0 - hair), round(y0 - hair)), (round(x1 + hair), self._size[1]), 0, -1)
         around[max(chin, 0) :] = 0
         return on_face, around
+
+
+def _dark_frame(grey: NDArray[np.uint8], oval: NDArray[np.float32]) -> bool:
+    (x0, y0), (x1, y1) = oval.min(axis=0).astype(int), oval.max(axis=0).astype(int)
+    width, middle = x1 - x0, (y0 + y1) // 2
+    # From outside in, beside brow and eyes: hair lies behind the rim, collars below.
+    sides = grey[y0:middle, max(x0 - width, 0) : x0], grey[y0:middle, x1 : x1 + width][:, ::-1]
+
+    def has_rim(side: NDArray[np.uint8]) -> bool:
+        if min(side.shape) < 8:
+            return False
+        dark = side < _RIM_GREY
+        rows = np.flatnonzero(dark.any(axis=1))
+        if len(rows) < 0.8 * len(side):
+            return False
+        columns = dark.argmax(axis=1)[rows]
+        slope, start = np.polyfit(rows, columns, 1)
+        return bool(np.median(np.abs(columns - slope * rows - start)) <= 1.0)
+
+    return all(has_rim(side) for side in sides)
 
 
 def _corners(grey: NDArray[np.uint8], mask: NDArray[np.uint8], count: int, apart_px: int) -> NDArray[np.float32]:

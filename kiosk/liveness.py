@@ -208,7 +208,7 @@ class Liveness:
         for evidence in (depth.flat, depth.carried):
             if evidence is not None:
                 # A print cannot close its eyes, nor does its mesh turn.
-                species = "screen" if self._blinked or self._depths else "print"
+                species = "screen" if self._blinked or self._depths or depth.dark_frame else "print"
                 self._end("attack", [evidence, *self._failures], species)
                 return
         if depth.cut is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kiosk.errors import EnrolmentError
 
@@ -45,6 +45,8 @@ def _decoded(path: Path, photo: Image.Image) -> NDArray[np.uint8]:
     width, height = photo.size
     if width * height > _MOST_PIXELS:
         raise EnrolmentError(f"{path.name}: {width} x {height} pixels are too many. Save it smaller.")
+    # face_recognition, once imported, makes Pillow take half a picture for a whole one.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     photo.draft("RGB", (_LONG_SIDE, _LONG_SIDE))
     upright = ImageOps.exif_transpose(photo)
     if upright.mode.startswith("I"):

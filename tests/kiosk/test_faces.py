@@ -127,7 +127,7 @@ def test_a_spoilt_picture_is_refused_with_its_reason(tracker: FaceTracker, spoil
 
 
 def test_a_small_face_is_told_to_come_closer(tracker: FaceTracker) -> None:
-    assert watch(tracker, scene((260, 120, 125))).hint == "come_closer"
+    assert watch(tracker, scene((260, 120, 112))).hint == "come_closer"
 
 
 def test_a_mask_is_told_to_be_lowered(tracker: FaceTracker) -> None:
