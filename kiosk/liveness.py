@@ -43,7 +43,8 @@ class LivenessSettings:
     rest_s: float = 1.2
     hold_s: float = 0.2
     gap_s: float = 0.35
-    embed_within_s: float = 3.0
+    embed_within_s: float = 4.0
+    ask_again_s: float = 1.2
     apart: float = 0.45
     apart_turned: float = 0.48
     during: tuple[float, float] = (9.0, 26.0)
@@ -106,9 +107,12 @@ class Liveness:
             self._conclude(measure)
 
     def wants_shot(self, face: Face) -> bool:
-        """Whether this frame's face should be embedded for the continuity of identity; True once a need."""
+        """Whether this frame's face should be embedded for the continuity of identity; asked again only when no
+        embedding came."""
         need = self._need(face)
-        if need is None or need in self._wanted or self._seen_s is None:
+        if need is None or self._seen_s is None:
+            return False
+        if self._seen_s - self._wanted.get(need, -np.inf) < self._settings.ask_again_s:
             return False
         self._wanted[need] = self._seen_s
         return True
@@ -123,10 +127,12 @@ class Liveness:
     def _settle(self, face: Face, measure: Measure) -> None:
         """Wait for a calm straight look: the measure of everything after."""
         against = [reason for reason in face.quality if reason.name not in _BEARABLE]
+        waited_s, limit = measure.time_s - self._since_s, self._settings.settle_within_s
+        if waited_s > limit:
+            self._end("undetermined", against[:1] or [Reason("did not hold still", waited_s, limit, " s")])
+            return
         if against:
             self._recent.clear()
-            if measure.time_s - self._since_s > self._settings.settle_within_s:
-                self._end("undetermined", against[:1])
             return
         self._recent.append(measure)
         if self._is_calm():
@@ -280,6 +286,7 @@ class Liveness:
         else:
             self.prompt = None
             self._phase, self._since_s = "after", now_s
+            self._wanted.pop("after", None)
 
     def _conclude(self, measure: Measure) -> None:
         """Wait for the last look ahead and its embedding, then compare the identities."""
@@ -289,8 +296,7 @@ class Liveness:
             return
         missing = self._unmeasured()
         if missing:
-            waited_s = measure.time_s - max(self._since_s, self._wanted.get("after", 0.0))
-            if waited_s > self._settings.embed_within_s:
+            if measure.time_s - self._since_s > self._settings.embed_within_s:
                 self._end("undetermined", [Reason(f"identity {missing[0]} the prompts was not measured")])
             return
         self._judge_identity()
@@ -349,7 +355,7 @@ class Liveness:
         straight_s = [time_s for time_s, turned, _ in self._identities if turned <= near]
         measured = {
             "before": any(time_s < self._asked_s for time_s in straight_s),
-            "during": any(turned > near for _, turned, _ in self._identities),
+            "during": any(turned > near and time_s >= self._asked_s for time_s, turned, _ in self._identities),
             "after": any(time_s >= self._since_s for time_s in straight_s),
         }
         return [need for need, there in measured.items() if not there]
