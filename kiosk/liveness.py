@@ -106,6 +106,16 @@ class Liveness:
         elif self._phase == "after":
             self._conclude(measure)
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the last frame showed the person's own straight look, at rest: what identity is read from.
+
+        Somebody walking in turns fast and is seen from the side: a shot of that can be .7 from the next.
+        """
+        if self.base is None or self._seen_s is None:
+            return False
+        return self._turned_of[self._seen_s] <= self._settings.back_within
+
     def wants_shot(self, face: Face) -> bool:
         """Whether this frame's face should be embedded for the continuity of identity; asked again only when no
         embedding came."""
