@@ -116,6 +116,21 @@ def test_a_lost_embedding_is_asked_for_again() -> None:
     assert len(times) > 3
 
 
+def test_identity_is_read_only_from_a_straight_look_at_rest() -> None:
+    camera, tracker = open_camera("sim:person=6?seed=0&fps=15"), FaceTracker()
+    liveness = Liveness(LivenessSettings(), random.Random(1), 0.0)
+    assert not liveness.looks_ahead
+    yaws = []
+    while (frame := camera.read()) is not None and len(yaws) < 5:
+        face = tracker.update(frame).served
+        liveness.update(frame, face, 0)
+        if face is not None and liveness.looks_ahead:
+            yaws.append(face.yaw)
+    tracker.close()
+    assert len(yaws) == 5
+    assert max(yaws) - min(yaws) < 10
+
+
 def test_prompts_cannot_be_foreseen() -> None:
     plans = {tuple(Liveness(LivenessSettings(), random.Random(seed), 0.0)._plan) for seed in range(200)}
     assert len(plans) > 12
