@@ -50,12 +50,13 @@ class Network:
                     self._accept()
                 elif key.fileobj is self._wake_out:
                     self._wake_out.recv(1024)
-                    if not self._up or self._closing:
-                        for one in list(self._pairs):
-                            self._cut(one)
+                    if not self._up:
+                        self._cut_all()
                 else:
                     assert isinstance(key.fileobj, socket.socket)
                     self._forward(key.fileobj)
+
+        self._cut_all()
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
@@ -82,6 +83,10 @@ class Network:
             data = b""
         if not data:
             self._cut(source)
+
+    def _cut_all(self) -> None:
+        for one in list(self._pairs):
+            self._cut(one)
 
     def _cut(self, one: socket.socket) -> None:
         other = self._pairs.pop(one, None)

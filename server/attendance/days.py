@@ -4,7 +4,8 @@ Reads the tables emp, mark, excuse, month_day, shift_day, duty and reach; makes 
 and days since 1970-01-01, so that every engine reckons alike.
 
 A person with an undecided fact is computed in several variants: 0 as things stand; 1, 2, 3 with each uncertain dating
-at its earliest, at its latest, and outside the window where it may be; 4 with unresolved documents counted.
+at its earliest, at its latest, and outside the window where it may be; 4 with unresolved documents counted; 5 with each
+uncertain dating that may be one visit with another mark being that.
 """
 # ruff: noqa: S608 (the pieces of SQL are this module's own; texts from regulations pass through lit)
 
@@ -16,7 +17,7 @@ from server.attendance.calendar import SCOPES
 from server.attendance.rules import DayRules
 from server.attendance.sql import PACK, div, lit
 
-VARIANTS = (1, 2, 3, 4)
+VARIANTS = (1, 2, 3, 4, 5)
 ABSENT, OFF = "TK", "L"
 
 
@@ -30,7 +31,18 @@ def build_days(con: duckdb.DuckDBPyConnection, rules: DayRules) -> None:
 
 def statements(rules: DayRules) -> list[str]:
     """The SQL in order."""
-    return [_WHO, _roster(), _EMP_DAY, _hits(), _seen(rules), _PIECE, _ISLAND, _EXCUSED, _chosen(rules), _record(rules)]
+    return [
+        _WHO,
+        _roster(),
+        _EMP_DAY,
+        _hits(rules),
+        _seen(rules),
+        _PIECE,
+        _ISLAND,
+        _EXCUSED,
+        _chosen(rules),
+        _record(rules),
+    ]
 
 
 _WHO = f"""
@@ -77,7 +89,7 @@ LEFT JOIN shift_day s ON s.shift = r.shift AND s.day = r.day
 """
 
 
-def _hits() -> str:
+def _hits(rules: DayRules) -> str:
     """Marks that fall into a window; of an uncertain dating the instant that its variant stands for."""
 
     def moved(edge: str) -> str:
@@ -86,6 +98,7 @@ def _hits() -> str:
             WHEN 1 THEN CASE WHEN m.lo_s <= {high} AND m.hi_s >= {low} THEN GREATEST(m.lo_s, {low}) END
             WHEN 2 THEN CASE WHEN m.lo_s <= {high} AND m.hi_s >= {low} THEN LEAST(m.hi_s, {high}) END
             WHEN 3 THEN CASE WHEN m.lo_s >= {low} AND m.hi_s <= {high} THEN m.hi_s END
+            WHEN 5 THEN CASE WHEN m.beside = 0 AND m.at_s BETWEEN {low} AND {high} THEN m.at_s END
             ELSE CASE WHEN m.at_s BETWEEN {low} AND {high} THEN m.at_s END END"""
 
     return f"""
@@ -103,9 +116,14 @@ WHERE (m.pending = 0 OR d.variant = 4)
     AND (m.at_s BETWEEN d.in_from AND d.in_to OR m.at_s BETWEEN d.out_from AND d.out_to)
 UNION ALL
 SELECT d.who, d.day, m.mk, {moved("in")} AS in_at, {moved("out")} AS out_at
-FROM mark m JOIN emp_day d ON d.emp = m.emp
+FROM (
+    SELECT u.mk, u.emp, u.at_s, u.lo_s, u.hi_s, COALESCE(MAX(CASE WHEN c.mk IS NOT NULL THEN 1 END), 0) AS beside
+    FROM mark u LEFT JOIN mark c ON c.emp = u.emp AND c.uncertain = 0 AND c.pending = 0
+        AND c.at_s BETWEEN u.lo_s - {rules.repeat_s} AND u.hi_s + {rules.repeat_s}
+    WHERE u.uncertain = 1
+    GROUP BY u.mk, u.emp, u.at_s, u.lo_s, u.hi_s
+) m JOIN emp_day d ON d.emp = m.emp
     AND m.lo_s <= GREATEST(d.in_to, d.out_to) AND m.hi_s >= LEAST(d.in_from, d.out_from)
-WHERE m.uncertain = 1
 """
 
 

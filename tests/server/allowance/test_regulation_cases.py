@@ -198,3 +198,13 @@ def test_two_regulations_for_one_month_or_none_are_errors(copy: Path) -> None:
     path = altered(copy, "ambon/2026.yaml", ("to: 2026-12-31", "to: 2026-10-20"))
     with pytest.raises(RegulationError, match="holds for a part only"):
         compute(book.inputs, load(path), "2026-10")
+
+
+def test_a_dating_that_may_be_one_visit_with_another_mark_is_not_decided_silently(copy: Path) -> None:
+    # At either end of the dating there are two visits; in between there is one, and a missing mark costs less here.
+    path = altered(copy, "permentan-68-2012.yaml", ('no_out: "2 %"', 'no_out: "1 %"'))
+    book = copy / "tests/permentan-68-2012.yaml"
+    text = book.read_text(encoding="utf-8").split("cases:")[0]
+    case = '  - {name: near, days: {2026-10-05: ["07:20", ["07:00", "07:40"]]}, expect: {status: held}}\n'
+    book.write_text(f"{text}cases:\n{case}", encoding="utf-8")
+    assert [outcome.differences for outcome in run(read(book, load(path)))] == [()]
