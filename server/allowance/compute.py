@@ -206,27 +206,30 @@ def _touches(paper: Paper, day: int) -> bool:
 
 def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Month) -> list[tuple[int, int, str]]:
     """(employee, day, "dating" or "document") where an undecided fact would change what the day costs."""
-    priced = [(n, step) for n, step in enumerate(regulation.steps, 1) if step.by.kind == "events"]
-    found: set[tuple[int, int, str]] = set()
-    absence = " OR v.absent <> b.absent" if regulation.counts_absence else ""
-    for number, step in priced:
-        total = day_total(step, quantity_denominator(step, month))
-        found.update(
-            con.execute(f"""
-WITH cost AS (
+    compared = []
+    if regulation.counts_absence:
+        compared.append("SELECT who, day, absent AS kept FROM day_record")
+    for number, step in enumerate(regulation.steps, 1):
+        if step.by.kind == "events":
+            total = day_total(step, quantity_denominator(step, month))
+            compared.append(f"""
     SELECT who, day, {total} AS kept
     FROM (
         SELECT e.who, e.day, c.n FROM event e JOIN cost_{number} c ON c.kind = e.kind
             AND e.minutes BETWEEN c.first_minute AND c.last_minute
-    ) x GROUP BY who, day
-), priced AS (
-    SELECT r.emp, r.variant, r.day, r.absent, COALESCE(c.kept, 0) AS kept
+    ) x GROUP BY who, day""")
+    found: set[tuple[int, int, str]] = set()
+    for cost in compared:
+        found.update(
+            con.execute(f"""
+WITH cost AS ({cost}), priced AS (
+    SELECT r.emp, r.variant, r.day, COALESCE(c.kept, 0) AS kept
     FROM day_record r LEFT JOIN cost c ON c.who = r.who AND c.day = r.day
     WHERE r.emp IN (SELECT emp FROM who WHERE variant > 0)
 )
 SELECT DISTINCT v.emp, v.day, CASE WHEN v.variant = 4 THEN 'document' ELSE 'dating' END AS why
 FROM priced v JOIN priced b ON b.emp = v.emp AND b.day = v.day AND b.variant = 0
-WHERE v.variant > 0 AND (v.kept <> b.kept{absence})
+WHERE v.variant > 0 AND v.kept <> b.kept
 """).fetchall()
         )
     return sorted(found)
