@@ -131,7 +131,7 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
     head = f"CREATE TABLE quantity_{number} AS"
     single = "CAST(NULL AS BIGINT) AS day, '' AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
     if by.kind == "events" and isinstance(by.table, Events):
-        register_costs(con, by.table, number, parts)
+        _register_costs(con, by.table, number, parts)
         return [
             *statements,
             f"{head} SELECT e.emp, e.day, e.kind, e.minutes, e.mk, e.ref, c.n FROM event e "
@@ -196,7 +196,7 @@ def _missing(number: int, reason: str, lacks: str) -> str:
     )
 
 
-def register_costs(con: duckdb.DuckDBPyConnection, table: Events, number: int, parts: int) -> None:
+def _register_costs(con: duckdb.DuckDBPyConnection, table: Events, number: int, parts: int) -> None:
     """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`."""
     rows = [("late", band.first, band.last or LAST_MINUTE, band.cost) for band in table.late]
     rows += [("early", band.first, band.last or LAST_MINUTE, band.cost) for band in table.early]

@@ -29,8 +29,6 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 """Kind of a line → Indonesian, English. Kinds of dues and of excused days (`code:S`) stand for themselves."""
 
-MODES = {"down": "ke bawah", "up": "ke atas", "half_up": "setengah ke atas", "half_even": "setengah ke genap"}
-
 
 def register(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date, last: date) -> None:
     """The tables `label` (a step's words), `kind_label`, and `clock` and `any_day` for instants."""
