@@ -160,7 +160,7 @@ class EmbedderWorker:
     def poll(self, timeout_s: float = 0.0) -> list[Embedding]:
         """Answers that are there; waits up to `timeout_s` for the first when something is pending."""
         end = time.monotonic() + timeout_s
-        answers = self._pump(timeout_s)
+        answers = self._pump(0.0)
         while not answers and self._waiting and (left := end - time.monotonic()) > 0:
             answers = self._pump(left)
         return answers

@@ -26,6 +26,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "one_person": ("Satu orang saja, mohon", "One person at a time, please"),
     "too_dark": ("Terlalu gelap", "Too dark"),
     "too_bright": ("Terlalu terang", "Too bright"),
+    "uneven_light": ("Cahaya dari samping", "Light from one side only"),
     "hold_still": ("Jangan bergerak dulu", "Hold still"),
     "open_eyes": ("Buka mata", "Open your eyes"),
     "lower_mask": ("Turunkan masker", "Lower your mask"),

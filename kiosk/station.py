@@ -27,6 +27,8 @@ from kiosk.visit import Visit, VisitSettings
 _GONE_S = 0.6
 _GONE_AMONG_OTHERS_S = 2.0
 _HINT_AFTER_S = 0.7
+# After a decision it is enough to look now and then whether the person is still there.
+_IDLE_EVERY = 3
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -123,6 +125,9 @@ class Station:
         if isinstance(self._clock, FrameClock):
             self._clock.advance(frame.time_s)
         self._watch_clock()
+        if self._visit is not None and self._visit.decision is not None and self.frames % _IDLE_EVERY:
+            self._after_decision(frame.time_s)
+            return
         started = time.perf_counter()
         scene = self._tracker.update(frame)
         faces_ms = 1e3 * (time.perf_counter() - started)

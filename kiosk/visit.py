@@ -59,7 +59,8 @@ class Visit:
         self._last_quality = face.quality
         if not face.quality and self.presented_s is None:
             self.presented_s = frame.time_s
-        frontal = not face.quality and abs(face.yaw) <= self._settings.frontal_degrees
+        straight = self.liveness.looks_ahead if self.liveness is not None else True
+        frontal = not face.quality and straight and abs(face.yaw) <= self._settings.frontal_degrees
         due = frame.time_s - self._last_shot_s >= self._settings.shot_every_s
         identifies = frontal and due and self._wanted()
         if not identifies and not (self.liveness is not None and self.liveness.wants_shot(face)):
