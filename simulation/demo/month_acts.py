@@ -84,7 +84,7 @@ def close_month(stage: Stage, server: Server) -> Path:
 
 def compare(stage: Stage, server: Server, month: SimulatedMonth, out: Path) -> None:
     """What the server made of the month beside what people did; any difference must be held, not paid."""
-    days, payments = _results(server)
+    days, payments, lines = (_result(server, name) for name in ("days", "payments", "lines"))
     truth = {(day.employee_id, day.date): day for day in month.truth}
     held = {row["employee_id"] for row in payments if row["status"] == "held"}
     found = Counter(_difference(day, truth.get((day["employee_id"], str(day["date"]))), held) for day in days)
@@ -95,6 +95,7 @@ def compare(stage: Stage, server: Server, month: SimulatedMonth, out: Path) -> N
     stage.say(f"{found['held']} undecided, held; {found['wrong'] + found['missing']} wrong")
     if found["wrong"] or found["missing"]:
         raise DemoFailed("the server's month is not what people did")
+    _why(stage, payments, lines)
     files = sorted(path for path in out.rglob("*") if path.is_file())
     stage.say(f"{len(files)} reports, for each agency:")
     for path in sorted(files, key=lambda path: path.name):
@@ -114,14 +115,26 @@ def _difference(day: dict[str, Any], told: TruthDay | None, held: set[str]) -> s
     return "held" if day["employee_id"] in held else "wrong"
 
 
-def _results(server: Server) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _result(server: Server, name: str) -> list[dict[str, Any]]:
     parts = open_services(config.load(server.config))
     with parts.database.read() as connection:
         (run,) = months.latest_runs(connection, MONTH)
-        days = months.table_of(connection, run["run"], "days").to_pylist()
-        payments = months.table_of(connection, run["run"], "payments").to_pylist()
+        rows = months.table_of(connection, run["run"], name).to_pylist()
     parts.database.close()
-    return days, payments
+    return rows
+
+
+def _why(stage: Stage, payments: list[dict[str, Any]], lines: list[dict[str, Any]]) -> None:
+    """Every rupiah of one person who was late and taxed, as that person's slip has it."""
+    dated = Counter(line["employee_id"] for line in lines if line["date"] and line["rupiah"])
+    person = next(
+        row for row in payments if row["status"] == "payable" and row["tax"] and 2 <= dated[row["employee_id"]] <= 4
+    )
+    stage.say(f"why {person['employee_id']} gets Rp{_rupiah([person], 'net')}:")
+    for line in lines:
+        if line["employee_id"] == person["employee_id"]:
+            amount = f"{line['rupiah']:,}".replace(",", ".")
+            stage.say(f"  {str(line['date'] or ''):10}  {line['text'][:52]:52}  {line['article'][:30]:30} {amount:>10}")
 
 
 def _table(stage: Stage, payments: list[dict[str, Any]], days: list[dict[str, Any]]) -> None:
