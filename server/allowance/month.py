@@ -106,6 +106,7 @@ def close(parts: Services, order: Close) -> Closed:
         "days": result.days,
         "employees": gathered.employees,
         "unresolved": pa.table(columns),
+        "summary": pa.table({"json": [json.dumps(result.summary, ensure_ascii=False, sort_keys=True)]}),
     }
     with parts.database.write() as connection:
         if not order.draft:
@@ -130,9 +131,15 @@ def latest_runs(connection: Connection, month: str, agency: str = "") -> list[Ma
 
 
 def table_of(connection: Connection, run: int, name: str) -> pa.Table:
-    """A table of a stored run: payments, lines, days, employees or unresolved."""
+    """A table of a stored run: payments, lines, days, employees, unresolved or summary."""
     query = select(run_tables.c.parquet).where(run_tables.c.run == run, run_tables.c.name == name)
     return pyarrow.parquet.read_table(io.BytesIO(connection.execute(query).scalar_one()))
+
+
+def summary_of(connection: Connection, run: int) -> dict[str, Any]:
+    """The summary that the engine gave of a stored run: totals, hashes, the names of steps and gates."""
+    summary: dict[str, Any] = json.loads(table_of(connection, run, "summary")["json"][0].as_py())
+    return summary
 
 
 def notes_of(run: Mapping[str, Any]) -> tuple[str, ...]:
