@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ProtocolError
-from server.commands import devices, enrolment, installation, month, people
+from server.commands import devices, enrolment, grants, installation, month, people
 from server.commands.common import Command, Commands
 from server.errors import ServerError
 from server.reports.safe import clean
@@ -43,6 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for domain in (installation, devices, people, enrolment, month):
+    for domain in (installation, devices, people, grants, enrolment, month):
         domain.register(commands)
     return parser

@@ -16,7 +16,9 @@ from sqlalchemy.exc import DatabaseError
 
 from server.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: grants, agencies, heads, the workflow of months, shifts and sites as facts: new tables only."""
+_ONLY_TABLES_ADDED_SINCE = 1
 _APPLICATION_ID = 0x48414452  # "HADR": tells our files from other SQLite files
 _BUSY_TIMEOUT_S = 15
 metadata = MetaData()
@@ -73,11 +75,18 @@ class Database:
             raise ConfigError(f"{self.path}: cannot be opened as a database ({error.orig})") from error
         if ours != _APPLICATION_ID:
             raise ConfigError(f"{self.path}: is not a database of Hadir's server")
-        if found != SCHEMA_VERSION:
+        if _ONLY_TABLES_ADDED_SINCE <= found < SCHEMA_VERSION:
+            self._add_tables()
+        elif found != SCHEMA_VERSION:
             raise ConfigError(
                 f"{self.path}: has schema {found}, this server knows {SCHEMA_VERSION}; "
                 "run the release that made it, or restore a backup made with this one"
             )
+
+    def _add_tables(self) -> None:
+        with self.write() as connection:
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,14 @@ class Commands:
 def by(parser: argparse.ArgumentParser, what: str = "the officer who does this") -> None:
     """Add `--by OFFICER`."""
     parser.add_argument("--by", required=True, metavar="OFFICER", help=what)
+
+
+def day(text: str) -> date:
+    """A date of the command line."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-10-01") from error
 
 
 def opened(options: argparse.Namespace) -> Services:

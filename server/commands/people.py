@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date
 from pathlib import Path
 
-from server.commands.common import SHOWN, Commands, by, opened, show_table
+from server.commands.common import SHOWN, Commands, by, day, opened, show_table
 from server.enrolment import service as enrolment
 from server.errors import ImportFailed
-from server.people import importing
+from server.people import grants, importing
 from server.people import service as people
 from server.reports.safe import clean
 
@@ -21,8 +20,10 @@ def register(commands: Commands) -> None:
     )
     officer.add_argument("id")
     officer.add_argument("--name", required=True)
-    officer.add_argument("--role", default="hr", help="what the officer is; shown, not yet a right (default: hr)")
+    officer.add_argument("--role", choices=tuple(grants.ROLES), default=grants.HR, help="granted at once (default: hr)")
+    officer.add_argument("--agency", default="", help="for which agency the role is (default: all)")
     officer.add_argument("--employee", default="", help="the officer's own employee id, who never approves oneself")
+    officer.add_argument("--by", default=grants.CONSOLE, metavar="OFFICER", help="an admin; none while there is none")
     bring = commands.add(
         "import",
         _import,
@@ -34,23 +35,27 @@ def register(commands: Commands) -> None:
     )
     by(bring)
     bring.add_argument("--document", default="", help="what the facts rest on (default: the file's name)")
-    bring.add_argument("--valid-from", type=_day, metavar="DATE", help="employees as they are from this day on")
+    bring.add_argument("--valid-from", type=day, metavar="DATE", help="employees as they are from this day on")
     bring.add_argument("--dry-run", action="store_true", help="report, and record nothing")
 
 
 def _officer(options: argparse.Namespace) -> None:
     parts = opened(options)
     officer = people.Officer(options.id, options.name, options.role, options.employee)
+    now_ms = parts.clock.now_ms()
     with parts.database.write() as connection:
-        people.add_officer(connection, officer, parts.clock.now_ms())
-    print(f"added {officer.id}")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-10-01") from error
+        grants.may_administer(connection, options.by, now_ms, options.agency)
+        people.add_officer(connection, officer, now_ms)
+        grants.give(
+            connection,
+            officer.id,
+            officer.role,
+            agency=options.agency,
+            valid_from=people.local_day(now_ms),
+            by=options.by,
+            now_ms=now_ms,
+        )
+    print(f"added {officer.id}, {officer.role} for {options.agency or 'all agencies'}")
 
 
 def _import(options: argparse.Namespace) -> None:

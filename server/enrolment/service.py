@@ -21,6 +21,7 @@ from server.devices import service as devices
 from server.enrolment import galleries
 from server.enrolment.models import enrol_codes, enrolments
 from server.errors import Conflict, ImportFailed, NotFound, Refused
+from server.people import grants
 from server.people import service as people
 
 CODE_MS = 24 * 3_600_000
@@ -73,14 +74,14 @@ def import_templates(connection: Connection, items: Iterable[dict[str, Any]], *,
 
     All or nothing: ImportFailed names the item that is wrong.
     """
-    people.officer(connection, by)
+    acting = grants.authority(connection, by, now_ms)
     known = {row["employee_id"] for row in people.employees(connection, now_ms)}
     result = []
     for place, item in enumerate(items, start=1):
         employee_id = item.get("employee_id")
         if not isinstance(employee_id, str) or employee_id not in known:
             raise ImportFailed(f"item {place}: there is no employee {employee_id!r}")
-        _not_self(connection, by, employee_id)
+        _not_self(acting, employee_id)
         try:
             templates = parse({name: value for name, value in item.items() if name != "employee_id"})
         except ProtocolError as error:
@@ -168,12 +169,13 @@ def _decide(connection: Connection, number: int, state: str, by: str, now_ms: in
 def _may_act(connection: Connection, by: str, employee_id: str, now_ms: int) -> None:
     if not people.active(people.employee(connection, employee_id, now_ms), now_ms):
         raise Refused(f"employee {employee_id} has left")
-    _not_self(connection, by, employee_id)
+    _not_self(grants.authority(connection, by, now_ms), employee_id)
 
 
-def _not_self(connection: Connection, by: str, employee_id: str) -> None:
-    if people.officer(connection, by).employee == employee_id:
-        raise Refused(f"officer {by} is employee {employee_id}: nobody enrols oneself")
+def _not_self(acting: grants.Authority, employee_id: str) -> None:
+    if acting.officer.employee == employee_id:
+        raise Refused(f"officer {acting.officer.id} is employee {employee_id}: nobody enrols oneself")
+    acting.require_for((grants.HR,), employee_id, "decide the enrolment")
 
 
 def _same_embedder(connection: Connection, embedder: str, dimension: int) -> None:

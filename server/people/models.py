@@ -16,6 +16,15 @@ AMOUNTS = "amounts"
 
 EMPLOYEES = fact_kind("employees", (*EMPLOYEE_COLUMNS, AMOUNTS), ("employee_id",))
 
+AGENCIES = fact_kind("agencies", ("agency", "name", "parent"), ("agency",))
+"""Agencies as a tree: `parent` is the agency above, '' at the top. One that is not recorded stands at the top."""
+
+GRANTS = fact_kind("grants", ("officer", "role", "agency"), ("officer", "role", "agency"))
+"""What an officer may do: a role for an agency and all below it ('' for every agency), between two dates."""
+
+HEADS = fact_kind("heads", ("agency", "capacity", "employee_id"), ("agency", "capacity"))
+"""Who heads an agency between two dates; `capacity`: definitive, plt or plh."""
+
 officers = Table(
     "officers",
     metadata,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ from protocol.request import sign_request
 from server import cli, facts, services
 from server import config as configuration
 from server.devices import service as devices
+from server.people import grants
 from server.people import service as people
 from server.people.models import EMPLOYEES
 
 ORIGIN = "hadir.example"
 NOW_MS = 1_790_900_000_000  # 2026-10-02, 08:53 WIT
+GRANTED_MS = 1_577_836_800_000  # before any clock that a test sets
 ROOT = Path(__file__).parents[2]
 
 # One for all: each client of its own would read the machine's certificates again, which takes longer than a test.
@@ -100,6 +103,7 @@ def make_server(directory: Path) -> Server:
     with parts.database.write() as connection:
         for officer, employee in (("rina", "E1"), ("joko", "")):
             people.add_officer(connection, people.Officer(officer, officer.title(), "hr", employee), NOW_MS)
+            grants.give(connection, officer, "hr", valid_from=date(2020, 1, 1), now_ms=GRANTED_MS)
         rows = [{"employee_id": f"E{n}", "name": f"dr. Siti{n} Lestari", "zone": "WIT"} for n in range(1, 5)]
         rows[3]["end_date"] = "2026-09-30"
         facts.record(connection, EMPLOYEES, rows, by="rina", document="test", now_ms=NOW_MS)
