@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from protocol.errors import ProtocolError
 MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
 _KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
+_SHORT = 4096  # bytes that are read by `_plain`; it also bounds what `_canonical_keys` remembers
 
 
 def encode(value: Any) -> bytes:
@@ -24,6 +26,8 @@ def encode(value: Any) -> bytes:
 
 def decode(data: bytes) -> Any:
     """The value of canonical bytes; ProtocolError when another encoder would have written them differently."""
+    if len(data) <= _SHORT and (read := _plain(data)):
+        return read[0]
     try:
         value = json.loads(
             data.decode(),
@@ -48,6 +52,59 @@ def decode_object(data: bytes) -> dict[str, Any]:
     return value
 
 
+def _plain(data: bytes) -> tuple[Any] | None:
+    """The value of short bytes, if they are canonical without escape and space; else None, and nothing is said.
+
+    Several times faster than encoding again, and as strict. Without escapes, spaces and `-0` each token has one
+    spelling and nothing stands between tokens, so that only the keys are left to look at: their names, their order, and
+    whether one occurs twice. The parser drops such a one, but not its quotes, of which every string has two.
+    """
+    if b" " in data or b"\\" in data or b"-0" in data or b"\n" in data or b"\t" in data or b"\r" in data:
+        return None
+    try:
+        text = data.decode()
+        value, end = _PARSER.raw_decode(text)
+        if end == len(text) and 2 * _strings(value, 0) == data.count(b'"'):
+            return (value,)
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def _strings(value: Any, depth: int) -> int:
+    """How many strings a parsed value has, keys included; ProtocolError when it is not canonical."""
+    kind = type(value)
+    if kind is str:
+        return 1
+    if kind is dict:
+        if not _canonical_keys(tuple(value)):
+            raise ProtocolError("canonical JSON: a key's name or place")
+        count, items = len(value), value.values()
+    elif kind is list:
+        count, items = 0, value
+    else:
+        _check(value, depth)
+        return 0
+    if depth == MAX_DEPTH and items:
+        raise ProtocolError(f"canonical JSON: nested deeper than {MAX_DEPTH}")
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            count += 1
+        elif kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                raise ProtocolError(f"canonical JSON: {item} is beyond 2^53 - 1")
+        elif kind is dict or kind is list:
+            count += _strings(item, depth + 1)
+    return count
+
+
+@functools.lru_cache(maxsize=256)
+def _canonical_keys(keys: tuple[str, ...]) -> bool:
+    """Whether an object may have these keys in this order. Remembered: there are few kinds of object."""
+    return all(_KEY.match(key) for key in keys) and list(keys) == sorted(keys)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -57,6 +114,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_float(text: str) -> NoReturn:
     raise ProtocolError(f"canonical JSON: {text} is not an integer")
+
+
+_PARSER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 
 
 def _check(value: Any, depth: int) -> None:

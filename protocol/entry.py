@@ -14,7 +14,8 @@ MAX_BYTES = 4096
 DEVICE = re.compile(r"[A-Za-z0-9-]{1,32}\Z")
 _BOOT = re.compile(r"[0-9a-f]{32}\Z")
 _PERSON = re.compile(r"[0-9a-f]{32}\Z")
-_COMMON = {"v", "device", "seq", "kind", "boot", "boottime_ms", "wall_ms", "clock"}
+_NAMED = ("device", "seq", "kind", "boot", "boottime_ms", "wall_ms", "clock")
+_COMMON = {"v", *_NAMED}
 CLOCK_STATES = ("synchronised", "free", "unset", "simulated")
 
 # What each known kind must carry, and the type of it.
@@ -47,6 +48,7 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "clock_step": {"step_ms": int},
     "manifest_applied": {"manifest": int, "sha256": str, "gallery": int},
 }
+_ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ class Entry:
         }
         if clash := common.keys() & self.body.keys():
             raise ProtocolError(f"entry: the body repeats {', '.join(sorted(clash))}")
-        _validate(self)
-        data = canonical.encode(common | self.body)
+        fields = common | self.body
+        _validate(fields)
+        data = canonical.encode(fields)
         if len(data) > MAX_BYTES:
             raise ProtocolError(f"entry: {len(data)} bytes, {MAX_BYTES} are allowed")
         return data
@@ -85,47 +88,53 @@ class Entry:
 
 def decode(data: bytes) -> Entry:
     """The entry of canonical bytes; ProtocolError names the field that is wrong."""
+    fields = read(data)
+    del fields["v"]
+    common = {name: fields.pop(name) for name in _NAMED}
+    return Entry(**common, body=fields)
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """All fields of canonical bytes, checked as by `decode`: enough for who looks at millions of entries."""
     if len(data) > MAX_BYTES:
         raise ProtocolError(f"entry: {len(data)} bytes, {MAX_BYTES} are allowed")
-    value = canonical.decode_object(data)
-    if missing := _COMMON - value.keys():
-        raise ProtocolError(f"entry: {', '.join(sorted(missing))} missing")
-    if value["v"] != VERSION:
-        raise ProtocolError(f"entry: version {value['v']} is not known, only {VERSION}")
-    entry = Entry(
-        **{name: value[name] for name in _COMMON - {"v"}},
-        body={name: item for name, item in value.items() if name not in _COMMON},
-    )
-    _validate(entry)
-    return entry
+    fields = canonical.decode_object(data)
+    if not fields.keys() >= _COMMON:
+        raise ProtocolError(f"entry: {', '.join(sorted(_COMMON - fields.keys()))} missing")
+    if fields["v"] != VERSION:
+        raise ProtocolError(f"entry: version {fields['v']} is not known, only {VERSION}")
+    _validate(fields)
+    return fields
 
 
-def _validate(entry: Entry) -> None:
-    if not isinstance(entry.device, str) or not DEVICE.match(entry.device):
-        raise ProtocolError(f"entry: device {entry.device!r} is not a device's name")
-    if not isinstance(entry.boot, str) or not _BOOT.match(entry.boot):
-        raise ProtocolError(f"entry: boot {entry.boot!r} is not 32 hex digits")
+def _validate(fields: dict[str, Any]) -> None:
+    """Check what `fields`, of which none of the common ones is missing, hold."""
+    device, boot, kind = fields["device"], fields["boot"], fields["kind"]
+    if not isinstance(device, str) or not DEVICE.match(device):
+        raise ProtocolError(f"entry: device {device!r} is not a device's name")
+    if not isinstance(boot, str) or not _BOOT.match(boot):
+        raise ProtocolError(f"entry: boot {boot!r} is not 32 hex digits")
     for name in ("seq", "boottime_ms", "wall_ms"):
-        number = getattr(entry, name)
+        number = fields[name]
         if type(number) is not int or number < 0:
             raise ProtocolError(f"entry: {name} {number!r} is not a number from 0")
-    if entry.clock not in CLOCK_STATES:
-        raise ProtocolError(f"entry: clock {entry.clock!r} is none of {', '.join(CLOCK_STATES)}")
-    if not isinstance(entry.kind, str) or not entry.kind:
-        raise ProtocolError(f"entry: kind {entry.kind!r} is not a name")
-    fields = FIELDS.get(entry.kind)
-    if fields is None:
+    if fields["clock"] not in CLOCK_STATES:
+        raise ProtocolError(f"entry: clock {fields['clock']!r} is none of {', '.join(CLOCK_STATES)}")
+    if not isinstance(kind, str) or not kind:
+        raise ProtocolError(f"entry: kind {kind!r} is not a name")
+    expected = FIELDS.get(kind)
+    if expected is None:
         return
-    if fields.keys() != entry.body.keys():
-        odd = ", ".join(sorted(fields.keys() ^ entry.body.keys()))
-        raise ProtocolError(f"entry: a {entry.kind} entry has {', '.join(sorted(fields))}; differs in {odd}")
-    for name, kind in fields.items():
-        item = entry.body[name]
-        if not isinstance(item, kind) or isinstance(item, bool):
-            raise ProtocolError(f"entry: {name} {item!r} of a {entry.kind} entry has the wrong type")
-    person = entry.body.get("person")
+    if fields.keys() != _ALL[kind]:
+        odd = ", ".join(sorted(fields.keys() ^ _ALL[kind]))
+        raise ProtocolError(f"entry: a {kind} entry has {', '.join(sorted(expected))}; differs in {odd}")
+    for name, types in expected.items():
+        item = fields[name]
+        if not isinstance(item, types) or item is True or item is False:
+            raise ProtocolError(f"entry: {name} {item!r} of a {kind} entry has the wrong type")
+    person = fields.get("person")
     if person is not None and not _PERSON.match(person):
         raise ProtocolError(f"entry: person {person!r} is not a pseudonym of 32 hex digits")
-    presented = entry.body.get("presented_boottime_ms")
-    if presented is not None and not 0 <= presented <= entry.boottime_ms:
-        raise ProtocolError(f"entry: presented_boottime_ms {presented} lies after boottime_ms {entry.boottime_ms}")
+    presented = fields.get("presented_boottime_ms")
+    if presented is not None and not 0 <= presented <= fields["boottime_ms"]:
+        raise ProtocolError(f"entry: presented_boottime_ms {presented} lies after boottime_ms {fields['boottime_ms']}")

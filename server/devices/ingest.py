@@ -159,11 +159,11 @@ def _root_at(connection: Connection, device: str, size: int) -> bytes:
 def _row(device: str, seq: int, data: bytes, contact: int, now_ms: int) -> dict[str, object]:
     kind, quarantined = "", ""
     try:
-        decoded = entry.decode(data)
-        if (decoded.device, decoded.seq) != (device, seq):
-            quarantined = f"speaks of entry {decoded.seq} of {decoded.device}"
+        fields = entry.read(data)
+        if (fields["device"], fields["seq"]) != (device, seq):
+            quarantined = f"speaks of entry {fields['seq']} of {fields['device']}"
         else:
-            kind = decoded.kind
+            kind = fields["kind"]
     except ProtocolError as error:
         quarantined = str(error)
     return {
