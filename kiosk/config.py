@@ -34,7 +34,8 @@ class KioskConfig:
     """One kiosk. What the server decides (site, zone, sources) is in its manifest, not here.
 
     `authority`: file with the certificate authority that the server's TLS certificate must come from.
-    `sync_every_s`: seconds between two contacts with the server.
+    `sync_every_s`: seconds between two contacts with the server. `keep_days`: how long entries stay here after the
+    server had them; longer than the oldest backup that the server may be restored from.
     """
 
     state_dir: Path
@@ -43,6 +44,7 @@ class KioskConfig:
     language: Literal["id", "en"] = "id"
     authority: Path | None = None
     sync_every_s: float = 15.0
+    keep_days: int = 120
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
 
     def __post_init__(self) -> None:
@@ -50,6 +52,8 @@ class KioskConfig:
             raise ValueError("server must be a URL that starts with https:// (or http:// behind a trusted tunnel)")
         if self.sync_every_s < 0.1:
             raise ValueError("sync_every_s must be at least 0.1")
+        if self.keep_days < 1:
+            raise ValueError("keep_days must be at least 1")
 
 
 def load_config(path: Path) -> KioskConfig:

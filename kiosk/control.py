@@ -17,7 +17,8 @@ Answer = dict[str, Any]
 class ControlSocket:
     """The station's end. `poll` never waits: the camera's loop calls it between two frames."""
 
-    def __init__(self, path: Path, commands: dict[str, Callable[[], Answer]]) -> None:
+    def __init__(self, path: Path, commands: dict[str, Callable[[Answer], Answer]]) -> None:
+        """`commands` by name; each is called with the request."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # the journal's lock has made sure that no other station is alive
         self._path = path
@@ -39,7 +40,7 @@ class ControlSocket:
             try:
                 request = json.loads(client.recv(_MAX_LINE))
                 command = self._commands[request["command"]]
-                client.sendall(json.dumps(command()).encode() + b"\n")
+                client.sendall(json.dumps(command(request)).encode() + b"\n")
             except (OSError, ValueError, KeyError, TypeError):
                 return
 
@@ -49,13 +50,13 @@ class ControlSocket:
         self._path.unlink(missing_ok=True)
 
 
-def ask(path: Path, command: str, timeout_s: float = 10.0) -> Answer:
-    """Ask the station at `path`; KioskError when none answers."""
+def ask(path: Path, command: str, timeout_s: float = 10.0, **values: str) -> Answer:
+    """Ask the station at `path`, with `values` in the request; KioskError when none answers."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(timeout_s)
             client.connect(str(path))
-            client.sendall(json.dumps({"command": command}).encode())
+            client.sendall(json.dumps({"command": command} | values).encode())
             return json.loads(client.makefile().readline())
     except (OSError, ValueError) as error:
         raise KioskError(f"no station answers at {path}: {error or 'it closed the connection'}") from error

@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +26,15 @@ from protocol.merkle import Frontier
 from protocol.note import Signer
 
 SCHEMA_VERSION = 1
+"""The file's `user_version`: a release that knows this number can read the file and append to it."""
+
+# What later releases added, in order; `meta` counts how many a file has. The release before reads past them,
+# so that an update can be taken back.
+_ADDITIONS = (
+    "CREATE TABLE base (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL)",
+)
+PRUNED_AT_ONCE = 2000
+"""Entries that one call of `prune` removes at most: the camera's loop waits for it."""
 
 
 class Journal:
@@ -38,6 +47,7 @@ class Journal:
         self._signer = signer
         self._clock = clock
         self._lock = _hold(path.with_suffix(".lock"))
+        self._in_doubt = False
         try:
             with _reported(path):
                 self._connection = self._open()
@@ -58,34 +68,87 @@ class Journal:
             JournalError: it was not saved, and nothing of it is left; the same call may succeed later.
         """
         now = self._clock.read()
-        entry = Entry(self._device, self._frontier.size, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body)
-        data = entry.encode()
-        frontier = self._frontier.append([data])
-        note = Checkpoint.of(self._signer.name, frontier).sign(self._signer)
         with _reported(self.path):
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute("INSERT INTO entries (seq, bytes) VALUES (?, ?)", (entry.seq, data))
-                self._connection.execute("DELETE FROM checkpoints")
-                self._connection.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (frontier.size, note))
-                self._connection.execute("UPDATE meta SET value = ? WHERE key = 'frontier'", (frontier.encode(),))
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            self._resolve()
+            place = self._frontier.size
+            entry = Entry(self._device, place, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body)
+            data = entry.encode()
+            frontier = self._frontier.append([data])
+            note = Checkpoint.of(self._signer.name, frontier).sign(self._signer)
+            with self._transaction() as connection:
+                connection.execute("INSERT INTO entries (seq, bytes) VALUES (?, ?)", (entry.seq, data))
+                connection.execute("DELETE FROM checkpoints")
+                connection.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (frontier.size, note))
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'frontier'", (frontier.encode(),))
         self._frontier = frontier
         return entry
+
+    def prune(self, size: int) -> int:
+        """Remove entries before `size`, PRUNED_AT_ONCE at most and never the last; the seq that the log now begins at.
+
+        The tree up to there is kept, so that what is left still verifies under the same checkpoints. Whether the
+        entries may go is the caller's to know (`kiosk/pruning.py`).
+        """
+        with _reported(self.path):
+            self._resolve()
+            base = _base(self._connection)
+            end = min(size, base.size + PRUNED_AT_ONCE, self.size - 1)
+            if end <= base.size:
+                return base.size
+            with self._transaction() as connection:
+                rows = connection.execute("SELECT bytes FROM entries WHERE seq < ? ORDER BY seq", (end,)).fetchall()
+                tree = base.append(row[0] for row in rows)
+                if tree.size != end:
+                    raise JournalError(f"the journal {self.path} has a gap before entry {end}: nothing was pruned")
+                connection.execute("DELETE FROM entries WHERE seq < ?", (end,))
+                connection.execute("UPDATE base SET size = ?, frontier = ?", (end, tree.encode()))
+        return end
 
     def probe(self) -> None:
         """Write without adding an entry; JournalError when an append would fail as well."""
         with _reported(self.path):
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._resolve()
+            with self._transaction() as connection:
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Let another process have the journal."""
         self._connection.close()
         self._lock.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Durable when the block has ended, undone when it raises."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, JournalError):
+            self._in_doubt = True
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _resolve(self) -> None:
+        """After a failed write, ask the file what it holds.
+
+        A COMMIT that failed in its very last sync may have been done all the same; only a fresh connection, which
+        rolls back what is left half done, tells.
+        """
+        if not self._in_doubt:
+            return
+        if not self.path.exists():
+            raise JournalError(f"the journal {self.path} is gone: is its disk still mounted?")
+        self._connection.close()
+        self._connection = self._open()
+        frontier = self._load_frontier()
+        if frontier.size < self._frontier.size:
+            raise JournalError(
+                f"the journal {self.path} has {frontier.size} entries, {self._frontier.size} were saved: "
+                "it was replaced by an older one"
+            )
+        self._frontier = frontier
+        self._in_doubt = False
 
     def _open(self) -> sqlite3.Connection:
         fresh = not self.path.exists()
@@ -100,6 +163,7 @@ class Journal:
                 f"the journal {self.path} has schema {version}, this release writes {SCHEMA_VERSION}: "
                 "install the release that wrote it"
             )
+        self._add(connection)
         if fresh:
             _sync_directory(self.path.parent)
         owner = connection.execute("SELECT value FROM meta WHERE key = 'device'").fetchone()
@@ -122,6 +186,19 @@ class Journal:
             [("device", self._device), ("signing_key", str(self._signer.verifier)), ("frontier", b"")],
         )
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def _add(self, connection: sqlite3.Connection) -> None:
+        """Bring a file of an earlier release up to this one."""
+        held = connection.execute("SELECT value FROM meta WHERE key = 'additions'").fetchone()
+        missing = _ADDITIONS[held[0] if held else 0 :]
+        if not missing:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in missing:
+            connection.execute(statement)
+        connection.execute("INSERT OR IGNORE INTO base VALUES (1, 0, x'')")
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('additions', ?)", (len(_ADDITIONS),))
         connection.execute("COMMIT")
 
     def _load_frontier(self) -> Frontier:
@@ -157,8 +234,16 @@ class JournalReader:
         with _reported(self.path):
             return self._connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM entries").fetchone()[0]
 
+    def base(self) -> Frontier:
+        """The tree of the entries that were pruned: what is stored begins at its size."""
+        with _reported(self.path):
+            return _base(self._connection)
+
     def read(self, first: int, limit: int) -> list[bytes]:
-        """The stored bytes of at most `limit` entries from seq `first`, in one short transaction."""
+        """The stored bytes of at most `limit` entries from seq `first`, in one short transaction.
+
+        `first` must not lie before `base`.
+        """
         with _reported(self.path):
             rows = self._connection.execute(
                 "SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?", (first, limit)
@@ -168,6 +253,15 @@ class JournalReader:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _base(connection: sqlite3.Connection) -> Frontier:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'base'").fetchone() is None:
+        return Frontier()  # of a release that did not prune
+    try:
+        return Frontier.decode(*connection.execute("SELECT size, frontier FROM base").fetchone())
+    except ProtocolError as error:
+        raise JournalError(f"what the journal keeps of its pruned entries is not whole: {error}") from error
 
 
 def _hold(path: Path) -> TextIO:

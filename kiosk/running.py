@@ -13,7 +13,7 @@ from kiosk.cameras.reopening import ReopeningCamera
 from kiosk.clock import Clock, FrameClock, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
-from kiosk.device import load_device
+from kiosk.device import Device, load_device
 from kiosk.embedder import DlibEmbedder, EmbedderWorker
 from kiosk.errors import CameraError, GalleryError, JournalError
 from kiosk.faces import FaceTracker
@@ -21,6 +21,7 @@ from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
 from kiosk.journal import Journal
 from kiosk.messages import say
+from kiosk.pruning import prune
 from kiosk.service import notify, stopping
 from kiosk.station import Station, StationSettings
 
@@ -59,7 +60,11 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         )
         control = ControlSocket(
             config.state_dir / "station.sock",
-            {"apply": lambda: _apply(station, store, clock), "status": station.status},
+            {
+                "apply": lambda request: _apply(station, store, clock),
+                "prune": lambda request: _prune(journal, device, config.keep_days, request),
+                "status": lambda request: station.status(),
+            },
         )
         stack.callback(control.close)
         station.every_frame = _heartbeat(station, control, stop)
@@ -118,6 +123,13 @@ def _apply(station: Station, store: GalleryStore, clock: Clock) -> dict[str, Any
         station.site = site
         station.record_manifest()
     return {"manifest": station.site.manifest.version if station.site.manifest else 0}
+
+
+def _prune(journal: Journal, device: Device, keep_days: int, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return prune(journal, device, keep_days, request)
+    except JournalError as error:
+        return {"error": str(error)}
 
 
 def _heartbeat(station: Station, control: ControlSocket, stop: threading.Event) -> Callable[[], None]:

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from kiosk.device import Device, load_device
 from kiosk.errors import JournalError, KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
+from kiosk.pruning import CursorHistory
 from kiosk.service import notify, stopping
 from kiosk.transport import Answer, ServerBusy, Transport
 from protocol import entry
@@ -54,18 +56,20 @@ class SyncState:
             "CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), "
             "epoch TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL, contact_ms INTEGER NOT NULL)"
         )
+        self.history = CursorHistory(self._connection)
 
     def load(self) -> tuple[str, Frontier, int]:
         """Epoch, frontier of what is acknowledged, and the server's time at the last contact."""
         row = self._connection.execute("SELECT epoch, size, frontier, contact_ms FROM state").fetchone()
         return ("", Frontier(), 0) if row is None else (row[0], Frontier.decode(row[1], row[2]), row[3])
 
-    def save(self, cursor: Cursor, frontier: Frontier) -> None:
-        """Remember an acknowledgement, once it was verified."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)",
-            (cursor.epoch, frontier.size, frontier.encode(), cursor.time_ms),
-        )
+    def save(self, cursor: Cursor, frontier: Frontier, note: bytes) -> None:
+        """Remember an acknowledgement, once it was verified, and the note in which it came."""
+        row = (cursor.epoch, frontier.size, frontier.encode(), cursor.time_ms)
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)", row)
+            self.history.add(cursor, note)
 
     def close(self) -> None:
         """Close the file."""
@@ -86,6 +90,10 @@ class _Journal:
     def read(self, first: int, limit: int) -> list[bytes]:
         reader = self._opened()
         return reader.read(first, limit) if reader else []
+
+    def base(self) -> Frontier:
+        reader = self._opened()
+        return reader.base() if reader else Frontier()
 
     def close(self) -> None:
         if self._reader is not None:
@@ -108,8 +116,10 @@ class Syncer:
         clock: Clock,
         status: Callable[[], dict[str, Any]] = dict,
         authority: Path | None = None,
+        keep_days: int = 120,
     ) -> None:
         self._device = device
+        self._keep_days = keep_days
         self._clock = clock
         self._status = status
         self._journal = _Journal(state_dir / "journal.db")
@@ -131,6 +141,9 @@ class Syncer:
             SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
         """
         _, frontier, _ = self._state.load()
+        base = self._journal.base()
+        if frontier.size < base.size:
+            frontier = base  # sync forgot; what was pruned is proven to be at the server
         entries = self._journal.read(frontier.size, BATCH_ENTRIES)
         grown = frontier.append(entries)
         backlog = self._journal.size() - grown.size
@@ -139,14 +152,15 @@ class Syncer:
         cursor = self._cursor(response)
         if response.status == 409 or cursor.size != grown.size:
             frontier = self._frontier_at(cursor)
-            self._state.save(cursor, frontier)
+            self._state.save(cursor, frontier, response.content)
             if response.status == 409:
                 # The next contact sends from where the server stands.
                 return Progress(frontier.size, self._journal.size() - frontier.size)
         elif cursor.root != grown.root():
             raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
         else:
-            self._state.save(cursor, grown)
+            self._state.save(cursor, grown, response.content)
+        self._ask_to_prune(base.size)
         manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
         return Progress(cursor.size, self._journal.size() - cursor.size, manifest)
 
@@ -208,7 +222,12 @@ class Syncer:
                 f"the server holds {cursor.size} entries of {cursor.device}, the journal has {size}: the card was "
                 "replaced by an older one, or copied. Claim the device again under a new name"
             )
-        frontier = Frontier()
+        frontier = self._journal.base()
+        if cursor.size < frontier.size:
+            raise SyncError(
+                f"the server holds {cursor.size} entries of {cursor.device}, the journal begins at {frontier.size}: "
+                "the server was restored from too old a backup; give it a newer one"
+            )
         while frontier.size < cursor.size:
             frontier = frontier.append(self._journal.read(frontier.size, min(5000, cursor.size - frontier.size)))
         if frontier.root() != cursor.root:
@@ -237,6 +256,15 @@ class Syncer:
             raise SyncError(f"the station did not apply manifest {manifest.version}: {answer['error']}")
         return manifest.version
 
+    def _ask_to_prune(self, base: int) -> None:
+        proof = self._state.history.proof(self._keep_days)
+        if proof is None or proof[0] <= base:
+            return
+        held, now = (note.decode() for note in proof[1:])
+        # Whatever the answer, entries that stay too long do no harm; the next contact asks again.
+        with suppress(KioskError):
+            ask(self._socket, "prune", held=held, now=now)
+
     def _send(self, method: str, what: str, body: bytes = b"") -> Answer:
         return self._transport.send_as(self._device, self._clock.read().wall_ms, method, what, body)
 
@@ -252,6 +280,7 @@ def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> 
             SystemClock(),
             lambda: _health(config.state_dir),
             config.authority,
+            config.keep_days,
         )
         try:
             if once:

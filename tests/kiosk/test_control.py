@@ -11,7 +11,10 @@ from kiosk.errors import KioskError
 
 @pytest.fixture
 def control(tmp_path):
-    control = ControlSocket(tmp_path / "station.sock", {"status": lambda: {"lamp": "idle"}})
+    control = ControlSocket(
+        tmp_path / "station.sock",
+        {"status": lambda request: {"lamp": "idle"}, "prune": lambda request: {"got": request["held"]}},
+    )
     yield control
     control.close()
 
@@ -27,6 +30,7 @@ def test_a_question_is_answered(control, tmp_path):
     thread.start()
     try:
         assert ask(tmp_path / "station.sock", "status") == {"lamp": "idle"}
+        assert ask(tmp_path / "station.sock", "prune", held="a note") == {"got": "a note"}
         with pytest.raises(KioskError, match="no station answers"):
             ask(tmp_path / "station.sock", "shell")
     finally:

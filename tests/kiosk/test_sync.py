@@ -120,6 +120,26 @@ def test_a_sync_that_forgot_everything_learns_from_the_server_where_it_stands(ki
     state.close()
 
 
+def test_a_sync_that_forgot_everything_goes_on_from_where_the_journal_was_pruned(kiosk):
+    for _ in range(6):
+        kiosk.journal.append("camera", STALLED)
+    kiosk.contact()
+    kiosk.journal.prune(4)
+    (kiosk.directory / "sync.db").unlink()
+    kiosk.journal.append("camera", STALLED)
+    while kiosk.contact().backlog:
+        pass
+    assert len(kiosk.held()) == 7
+
+
+def test_a_server_from_before_the_pruned_entries_is_named(kiosk):
+    for _ in range(6):
+        kiosk.journal.append("camera", STALLED)
+    kiosk.journal.prune(4)
+    with pytest.raises(SyncError, match="the journal begins at 4: the server was restored from too old a backup"):
+        kiosk.contact()
+
+
 def test_an_older_card_in_the_same_device_is_noticed(kiosk):
     kiosk.journal.append("camera", STALLED)
     older = (kiosk.directory / "journal.db").read_bytes()
