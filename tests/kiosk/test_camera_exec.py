@@ -205,6 +205,7 @@ def test_an_interrupted_loop_leaves_no_command_behind(tmp_path: Path):
     loop = f"""
 import os, signal, sys
 from kiosk.camera import open_camera
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs deaf to it
 camera = open_camera({url("frame(1); time.sleep(600)")!r})
 camera.read()
 print(camera._child._process.pid, flush=True)
