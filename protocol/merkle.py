@@ -9,6 +9,8 @@ from hashlib import sha256
 from protocol.errors import ProtocolError
 
 EMPTY_ROOT = sha256(b"").digest()
+KEPT_LEVELS = 8
+"""Nodes of each eighth level are worth keeping: proofs are made of them (`protocol/proof.py`)."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -31,15 +33,21 @@ class Frontier:
     size: int = 0
     nodes: tuple[bytes, ...] = ()
 
-    def append(self, leaves: Iterable[bytes]) -> Frontier:
-        """The frontier after appending entries, given as their bytes."""
+    def append(self, leaves: Iterable[bytes], kept: list[tuple[int, int, bytes]] | None = None) -> Frontier:
+        """The frontier after appending entries, given as their bytes.
+
+        `kept` receives (level, position, hash) of each perfect subtree of 2^8, 2^16, … leaves that became full.
+        """
         size, nodes = self.size, list(self.nodes)
         for data in leaves:
             node = leaf_hash(data)
-            position = size
+            position, level = size, 0
             while position & 1:
                 node = node_hash(nodes.pop(), node)
                 position >>= 1
+                level += 1
+                if kept is not None and level % KEPT_LEVELS == 0:
+                    kept.append((level, position, node))
             nodes.append(node)
             size += 1
         return Frontier(size, tuple(nodes))
