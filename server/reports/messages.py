@@ -1,5 +1,7 @@
 """Every sentence of the reports, in Indonesian and in English."""
 
+from server.reports.messages_lists import LISTS
+
 # key: (Indonesian, English). Keys with a colon name values of the computation (a status, a kind of line).
 MESSAGES: dict[str, tuple[str, str]] = {
     "tpp": ("Tambahan Penghasilan Pegawai (TPP)", "Additional Employee Income (TPP)"),
@@ -148,4 +150,5 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "status:held": ("Ditahan", "Held"),
     "status:ineligible": ("Tidak berhak", "Not eligible"),
     "status:forfeited": ("Hangus", "Forfeited"),
+    **LISTS,
 }

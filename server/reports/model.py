@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from server.errors import ReportRefused
+from server.reports.lists import Lists
 
 _ACCOUNTS = {"gross": ("gross", 1), "deductions": ("deduction", -1), "dues": ("dues", -1), "tax": ("tax", -1)}
 """Sum of a payment → the account of its lines, and the sign with which they add up to it."""
@@ -125,6 +126,7 @@ class MonthReport:
     agency: Agency
     meta: Meta
     employees: tuple[EmployeeMonth, ...]
+    lists: Lists = field(default_factory=Lists)
 
     @property
     def first_day(self) -> dt.date:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from server.errors import ReportRefused
 from server.reports.atomic import whole_file
 from server.reports.csvfile import write_csv
+from server.reports.differences import differences
 from server.reports.document import Document
 from server.reports.held import held
 from server.reports.language import Language
@@ -24,12 +25,14 @@ Writer = Callable[[BinaryIO], None]
 Named = tuple[str, Writer]
 """The key of a file's name in the catalogue (`file:…`), and what writes the file."""
 
-# A new report is a file beside these and an entry here; it then comes in every format.
-REPORTS: dict[str, Callable[[MonthReport, Language], Document]] = {
+# A new report is a file beside these and an entry here; it then comes in every format. None: the month has no such
+# list, so there is no such file.
+REPORTS: dict[str, Callable[[MonthReport, Language], Document | None]] = {
     "payments": payment_list,
     "recap": recap,
     "slips": slips,
     "held": held,
+    "differences": differences,
 }
 
 
@@ -82,7 +85,10 @@ def write_reports(
     written = []
     for report, folder in zip(reports, folders, strict=True):
         for say in spoken:
-            documents = [build(report, say) for build in builders]
+            built = (build(report, say) for build in builders)
+            documents = [document for document in built if document is not None]
+            if not documents:
+                raise ReportRefused(f"{report.agency.name} {report.month} has no such list")
             for form, files in chosen:
                 for name, write in files(documents):
                     path = directory / folder / f"{say(f'file:{name}')}.{form}"

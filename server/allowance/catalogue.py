@@ -1,0 +1,77 @@
+"""The engine's words in both languages: the text of a line, the reason of a payment, from what the summary names.
+
+Lines and reasons are computed in Indonesian, the language of the papers; English is told from them here, so that
+no figure and no stored byte depends on who reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.allowance.wording import KINDS
+
+# Indonesian patterns of the engine's own reasons and facts; `{0}`, `{1}` are what the groups found.
+_PHRASES = tuple(
+    (re.compile(pattern), english)
+    for pattern, english in (
+        (r"tidak ada besaran TPP untuk kelas jabatan", "there is no amount for the class of the post"),
+        (r"di luar masa kerja sepanjang bulan", "outside the employment all month"),
+        (r"jumlah yang diterima kurang dari nol", "the net is below zero"),
+        (r"tidak ada tarif untuk (.+)", "there is no rate for {0}"),
+        (r"(.+) belum ada atau tidak dikenal", "{0} is missing or unknown"),
+        (r"nilai (\S+) belum ada", "the score for {0} is missing"),
+        (r"(\d{4}-\d\d-\d\d): belum diputuskan: (.+)", "{0}: undecided: {1}"),
+        (r"(\d{4}-\d\d-\d\d): waktu rekaman belum pasti", "{0}: the time of a mark is uncertain"),
+        (r"waktu rekaman belum pasti: (.+)", "the time of marks is uncertain: {0}"),
+        (r"(.+) belum ada", "{0} is missing"),
+    )
+)
+# What steps.NAMED calls the columns of the employees.
+_NAMES = {
+    "penghasilan bruto lain": "other gross income",
+    "dasar BPJS": "the base of BPJS",
+    "penghasilan bruto tahun berjalan": "the year's gross income so far",
+    "kelas jabatan": "the class of the post",
+}
+_MINUTES = re.compile(r" (\d+) menit$")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The names of a regulation's steps and gates, each with `id` and `en`, by their identifiers."""
+
+    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    gates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, summary: Mapping[str, Any]) -> Words:
+        """The words of a computed month, from its summary."""
+        return cls(summary.get("steps", {}), summary.get("gates", {}))
+
+    def line(self, line: Mapping[str, Any]) -> str:
+        """The text of a line (a row of `lines`) in English; as it is where its step is not known."""
+        text = str(line.get("text") or "")
+        name = self.steps.get(str(line.get("step") or ""), {}).get("en")
+        if name is None:
+            return text
+        kind = str(line.get("kind") or "")
+        words = "" if kind == "amount" else KINDS.get(kind, ("", kind))[1]
+        length = _MINUTES.search(text)
+        minutes = f" {length[1]} minutes" if length else ""
+        return f"{name}: {words}{minutes}" if words else name
+
+    def reason(self, reason: str) -> str:
+        """Why a payment is held or is none, in English; a part that nobody translated stays as it is."""
+        names = {entry["id"]: entry["en"] for entry in self.gates.values()}
+        return "; ".join(names.get(part) or _english(part) for part in reason.split("; "))
+
+
+def _english(part: str) -> str:
+    for pattern, english in _PHRASES:
+        found = pattern.fullmatch(part)
+        if found:
+            return english.format(*(_NAMES.get(text, text) for text in found.groups()))
+    return part

@@ -1,0 +1,73 @@
+"""Lists beside a month's payments: differences from an old list, PP 94 warnings, open duty orders, later changes."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from server.comparison.values import Comparison
+
+
+@dataclass(frozen=True)
+class DisciplineWarning:
+    """Somebody near or at a step of the ladder of sanctions (PP 94/2021). The list warns; it decides nothing.
+
+    `days`: unexcused working days this year; `run`: the longest run of them; `step`: the next or reached sanction
+    in both languages; `at`: the number of days at which it stands; `reached`: whether the count is there already.
+    """
+
+    nip: str
+    name: str
+    days: int
+    run: int
+    step: str
+    step_english: str
+    at: int
+    reached: bool
+    article: str = ""
+
+
+@dataclass(frozen=True)
+class OpenOrder:
+    """A duty order that is not confirmed: for each of its people a row. `state` is that of its life cycle."""
+
+    order: str
+    document: str
+    nip: str
+    name: str
+    place: str
+    first: str
+    last: str
+    state: str
+    waits_for: str = ""
+
+
+@dataclass(frozen=True)
+class Arrear:
+    """A later change (*susulan*) of a locked month: a line before and after, plus or minus.
+
+    `month` is the one that it belongs to (YYYY-MM); it is paid, and taxed, in the report's month.
+    """
+
+    nip: str
+    name: str
+    month: str
+    text: str
+    english: str
+    date: dt.date | None
+    article: str
+    before: int
+    after: int
+
+    @property
+    def rupiah(self) -> int:
+        """What is paid in addition; negative: what is kept back."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What a month has beside its payments. None: not asked for, so there is no such report; (): there is nobody."""
+
+    comparison: Comparison | None = None
+    discipline: tuple[DisciplineWarning, ...] | None = None
+    orders: tuple[OpenOrder, ...] | None = None
+    arrears: tuple[Arrear, ...] | None = None

@@ -1,0 +1,156 @@
+"""Sentences of the lists beside a month: differences, PP 94 warnings, duty orders, later changes."""
+
+LISTS: dict[str, tuple[str, str]] = {
+    # differences
+    "differences": ("Perbandingan dengan Daftar Lama", "Comparison with the Old List"),
+    "differences_totals": ("Jumlah menurut kedua daftar", "Sums of both lists"),
+    "differences_table": ("Selisih dan penjelasannya", "Differences and what explains them"),
+    "differences_people": ("Semua pegawai", "Everybody"),
+    "differences_none": ("Tidak ada selisih.", "There is no difference."),
+    "differences_counts": (
+        "{old}: {equal} pegawai sama, {different} berbeda, {only_old} hanya di daftar lama, {only_ours} hanya di "
+        "perhitungan ini. Di antara semuanya, {held} ditahan menurut perhitungan ini.",
+        "{old}: {equal} employees equal, {different} different, {only_old} only in the old list, {only_ours} only in "
+        "this computation. Of all, {held} are held in this computation.",
+    ),
+    "differences_explained": (
+        "Penjelasan diberikan hanya bila cocok sampai rupiah terakhir (selisih pembulatan pajak dan iuran 1 rupiah). "
+        "Itu dugaan: yang memastikan adalah pejabat.",
+        "An explanation is given only where it fits to the last rupiah (1 rupiah of rounding of tax and dues). "
+        "It is a guess: an officer finds out whether it is true.",
+    ),
+    "differences_unexplained": (
+        "{count} selisih belum terjelaskan.",
+        "{count} differences are not explained.",
+    ),
+    "differences_ignored": ("Kolom yang tidak dibandingkan: {columns}.", "Columns not compared: {columns}."),
+    "only_old": ("Hanya di daftar lama", "Only in the old list"),
+    "only_ours": ("Hanya di perhitungan ini", "Only in this computation"),
+    "row": ("Baris", "Row"),
+    "item": ("Jumlah", "Sum"),
+    "old": ("Lama (Rp)", "Old (Rp)"),
+    "ours": ("Kini (Rp)", "Now (Rp)"),
+    "difference": ("Selisih (Rp)", "Difference (Rp)"),
+    "explanation": ("Penjelasan", "Explanation"),
+    "state": ("Hasil", "Result"),
+    "agency": ("Perangkat daerah", "Agency"),
+    "everybody": ("Semua perangkat daerah", "All agencies"),
+    "employee_id": ("ID pegawai", "Employee id"),
+    "state:equal": ("Sama", "Equal"),
+    "state:different": ("Berbeda", "Different"),
+    "state:only_old": ("Hanya daftar lama", "Old list only"),
+    "state:only_ours": ("Hanya perhitungan ini", "This computation only"),
+    "item:gross": ("TPP kotor", "Gross TPP"),
+    "item:deductions": ("Potongan", "Deductions"),
+    "item:dues": ("Iuran", "Dues"),
+    "item:tax": ("PPh 21", "Income tax"),
+    "item:net": ("Diterima", "Net"),
+    "or": ("atau: {cause}", "or: {cause}"),
+    "more_lines": ("{lines}; dan {count} baris lagi", "{lines}; and {count} more lines"),
+    "cause:status": ("Tidak dibayarkan di sini: {reason}", "Not paid here: {reason}"),
+    "cause:no_day": ("Daftar lama tidak memotong {lines}", "The old list does not deduct {lines}"),
+    "cause:no_lines": ("Daftar lama tidak memuat {lines}", "The old list does not have {lines}"),
+    "cause:no_reduction": ("Daftar lama tidak mengurangi {lines}", "The old list does not take off {lines}"),
+    "cause:no_step": (
+        "Daftar lama tidak memotong satu pun dari: {lines}",
+        "The old list deducts none of these: {lines}",
+    ),
+    "cause:no_kind": (
+        "Daftar lama tidak memotong satu pun dari: {lines}",
+        "The old list deducts none of these: {lines}",
+    ),
+    "cause:other_class": (
+        "Daftar lama membayar kelas jabatan {class}; di sini kelas {ours}",
+        "The old list pays class {class}; here it is class {ours}",
+    ),
+    "cause:other_band": (
+        "Daftar lama memotong {share}, di sini {ours}: {lines}",
+        "The old list deducts {share}, here it is {ours}: {lines}",
+    ),
+    "cause:counted_absent": (
+        "Daftar lama menghitung {date} ({code}) sebagai tidak masuk, {share}",
+        "The old list counts {date} ({code}) as an absence, {share}",
+    ),
+    "cause:counted_late": (
+        "Daftar lama menghitung {date} ({code}) sebagai terlambat, {share}",
+        "The old list counts {date} ({code}) as late, {share}",
+    ),
+    "cause:counted_early": (
+        "Daftar lama menghitung {date} ({code}) sebagai pulang awal, {share}",
+        "The old list counts {date} ({code}) as left early, {share}",
+    ),
+    "cause:follows": (
+        "Mengikuti selisih lain: tarif sama, dasar berselisih {shift}",
+        "Follows from the other differences: same rate, a base that differs by {shift}",
+    ),
+    "cause:other_rate": (
+        "Daftar lama memakai {share} dari {base}{whose}; di sini {ours}",
+        "The old list takes {share} of {base}{whose}; here it is {ours}",
+    ),
+    "cause:other_base": (
+        "Daftar lama memakai {share} dari {base}, dasar yang lain",
+        "The old list takes {share} of {base}, another base",
+    ),
+    "whose": (", tarif golongan {golongan}", ", the rate of golongan {golongan}"),
+    "cause:sum": ("Jumlah selisih di atas", "The sum of the differences above"),
+    "cause:does_not_add_up": (
+        "Daftar lama sendiri tidak pas: selisih {rupiah} antara diterima dan jumlah bagiannya",
+        "The old list itself does not add up: its net is off by {rupiah} from its parts",
+    ),
+    "cause:none": ("Belum terjelaskan", "Not explained"),
+    # PP 94 warnings
+    "discipline": ("Peringatan Disiplin (PP 94/2021)", "Discipline Warnings (PP 94/2021)"),
+    "discipline_table": ("Mendekati atau mencapai jenjang", "Near or at a step"),
+    "discipline_none": ("Tidak ada pegawai yang mendekati suatu jenjang.", "Nobody is near a step."),
+    "discipline_note": (
+        "Daftar ini hanya memperingatkan. Hukuman disiplin hanya atas keputusan pejabat yang berwenang menghukum.",
+        "This list only warns. A sanction rests on the decision of the authority alone.",
+    ),
+    "absent_days": ("Hari TK setahun", "Absent days this year"),
+    "absent_run": ("Berturut-turut", "In a row"),
+    "step": ("Jenjang", "Step"),
+    "step_at": ("Pada hari ke", "At day"),
+    "reached": ("Tercapai", "Reached"),
+    "reached_yes": ("ya", "yes"),
+    "reached_no": ("kurang {days} hari", "{days} days short"),
+    # open duty orders
+    "duty_orders": ("Surat Perintah Tugas yang Belum Selesai", "Open Duty Orders"),
+    "duty_orders_table": ("Belum dikonfirmasi", "Not confirmed"),
+    "duty_orders_none": ("Semua surat perintah tugas telah dikonfirmasi.", "Every duty order is confirmed."),
+    "duty_orders_note": (
+        "Hari yang hanya ditutupi oleh surat ini menahan pembayaran bila mengubah jumlahnya.",
+        "Days that only such an order covers hold the payment where they change it.",
+    ),
+    "order": ("No. SPT", "Order"),
+    "document": ("Dokumen", "Document"),
+    "place": ("Tempat", "Place"),
+    "from": ("Dari", "From"),
+    "to": ("Sampai", "To"),
+    "waits_for": ("Menunggu", "Waits for"),
+    "order_state:issued": ("Diterbitkan", "Issued"),
+    "order_state:accepted": ("Diterima", "Accepted"),
+    "order_state:reported": ("Dilaporkan", "Reported"),
+    "order_state:confirmed": ("Dikonfirmasi", "Confirmed"),
+    # later changes
+    "arrears": ("Daftar Susulan", "Later Changes (Susulan)"),
+    "arrears_people": ("Menurut pegawai", "By person"),
+    "arrears_lines": ("Menurut baris", "By line"),
+    "arrears_none": ("Tidak ada susulan.", "There is no later change."),
+    "arrears_note": (
+        "Dihitung menurut aturan yang berlaku pada bulannya, dipajaki pada bulan pembayaran.",
+        "Computed under the rules of its own month, taxed in the month of payment.",
+    ),
+    "arrears_total": ("Jumlah susulan", "Sum of the changes"),
+    "for_month": ("Untuk bulan", "For month"),
+    "before": ("Semula (Rp)", "Before (Rp)"),
+    "after": ("Menjadi (Rp)", "After (Rp)"),
+    "plus": ("Tambah (Rp)", "Plus (Rp)"),
+    "minus": ("Kurang (Rp)", "Minus (Rp)"),
+    # names of files
+    "file:differences": ("perbandingan", "comparison"),
+    "file:differences_people": ("perbandingan-pegawai", "comparison-people"),
+    "file:discipline": ("peringatan-disiplin", "discipline-warnings"),
+    "file:duty_orders": ("spt-belum-selesai", "open-duty-orders"),
+    "file:arrears": ("susulan", "later-changes"),
+    "file:arrears_lines": ("susulan-rincian", "later-change-lines"),
+}
