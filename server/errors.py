@@ -1,5 +1,7 @@
 """Every error the server raises on purpose. Each message names the thing and the way out."""
 
+from collections.abc import Sequence
+
 
 class ServerError(Exception):
     """Base of all errors of the server. The command line prints the message alone, never a traceback."""
@@ -11,6 +13,15 @@ class ConfigError(ServerError, ValueError):
 
 class ImportFailed(ServerError, ValueError):
     """Rows of an imported file that cannot be used: names file, row and column."""
+
+
+class RowsRefused(ImportFailed):
+    """Several things in imported files that cannot be used; `problems` holds one sentence for each, with its row."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        super().__init__(f"{self.problems[0]}{more}")
 
 
 class RegulationError(ServerError, ValueError):

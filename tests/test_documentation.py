@@ -10,7 +10,9 @@ import pytest
 
 import audit.__main__
 import kiosk.cli
+import server.allowance.cli
 import server.cli
+import simulation.__main__
 import simulation.demo.__main__
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,9 @@ PARSERS = {
     "kiosk": kiosk.cli.main,
     "server": server.cli.main,
     "audit": audit.__main__.main,
+    "tpp": server.allowance.cli.tpp,
+    "regulation": server.allowance.cli.regulation,
+    "simulate": simulation.__main__.main,
     "demo": simulation.demo.__main__.main,
 }
 NEEDS_NO_PARSER = {"test", "setup"}

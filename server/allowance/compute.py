@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import calendar as months
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import gcd
@@ -41,16 +41,22 @@ class Result:
     summary: dict[str, Any]
 
 
-def compute(inputs: Inputs, regulations: Regulation | Sequence[Regulation], month: str) -> Result:
+def compute(
+    inputs: Inputs,
+    regulations: Regulation | Sequence[Regulation],
+    month: str,
+    held: Mapping[str, Sequence[str]] | None = None,
+) -> Result:
     """Compute `month` ("2026-10") under the one of the regulations in force for all of it.
 
+    `held`: employee_id → reasons, known outside the regulation, for which a payment waits.
     Raises RegulationError when none or several are, ImportFailed for inputs that cannot be.
     """
     first, last = month_span(month)
-    regulation = _in_force([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
+    regulation = in_force([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
     inputs = inputs.checked()
     with duckdb.connect(":memory:", config=_CONFIG) as con:
-        return _compute(con, inputs, regulation, month, first, last)
+        return _compute(con, inputs, regulation, month, first, last, held or {})
 
 
 # Nothing is fetched at run time: an extension that is missing is an error, never a download.
@@ -70,7 +76,8 @@ def month_span(month: str) -> tuple[date, date]:
     return first, first.replace(day=months.monthrange(first.year, first.month)[1])
 
 
-def _in_force(regulations: Sequence[Regulation], first: date, last: date) -> Regulation:
+def in_force(regulations: Sequence[Regulation], first: date, last: date) -> Regulation:
+    """The one that holds from `first` to `last`. Raises RegulationError when none or several do."""
     touching = [r for r in regulations if r.valid_from <= last and (r.valid_to is None or first <= r.valid_to)]
     whole = [r for r in touching if r.holds_on(first) and r.holds_on(last)]
     if len(touching) > 1:
@@ -83,7 +90,13 @@ def _in_force(regulations: Sequence[Regulation], first: date, last: date) -> Reg
 
 
 def _compute(
-    con: duckdb.DuckDBPyConnection, inputs: Inputs, regulation: Regulation, month: str, first: date, last: date
+    con: duckdb.DuckDBPyConnection,
+    inputs: Inputs,
+    regulation: Regulation,
+    month: str,
+    first: date,
+    last: date,
+    held: Mapping[str, Sequence[str]],
 ) -> Result:
     people = register_people(con, inputs, regulation, first, last)
     found, faults = papers(inputs.leave, inputs.orders, inputs.corrections, regulation.excuses, people.offsets, moment)
@@ -102,6 +115,9 @@ def _compute(
         run_step(con, step, number, done, period)
         done.append(step)
     reasons = _held(con, regulation, period, people.numbers, found, faults)
+    for who, texts in held.items():
+        if who in people.numbers:
+            reasons[people.numbers[who]] += texts
     wording.register(con, regulation, first, last)
     lines = _lines(con)
     payments = _payments(con, regulation, first, reasons)

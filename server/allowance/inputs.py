@@ -11,60 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
+from server.allowance.reading import read_sheet
+from server.allowance.values import AMOUNT, COLUMNS, DAY, INSTANT, MOST, REQUIRED, RUPIAH, TEXT, Fault, check_values
 from server.attendance.calendar import Calendar
-from server.errors import ImportFailed
-
-TEXT, DAY, RUPIAH, INSTANT = pa.string(), pa.date32(), pa.int64(), pa.timestamp("us", "UTC")
-AMOUNT = "amount:"
-"""Prefix of the employees' columns that override a component's amount of the class."""
-
-LARGEST = 10**10
-"""Rupiah: anything above is a slip of the keyboard, and within it no product of a step can overflow."""
-
-COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "employees": {
-        **dict.fromkeys(
-            ("employee_id", "nip", "name", "employment", "agency", "unit", "site", "zone", "job_class", "golongan"),
-            TEXT,
-        ),
-        "ptkp": TEXT,
-        **dict.fromkeys(("start_date", "end_date", "appointed_date"), DAY),
-        **dict.fromkeys(("other_gross", "bpjs_base", "ytd_gross"), RUPIAH),
-        **dict.fromkeys(("account", "npwp", "flags"), TEXT),
-    },
-    "marks": {
-        "employee_id": TEXT,
-        "at": INSTANT,
-        "site": TEXT,
-        "source": TEXT,
-        "at_earliest": INSTANT,
-        "at_latest": INSTANT,
-        "entry": TEXT,
-    },
-    "leave": dict.fromkeys(("employee_id", "kind", "from", "to", "document", "status"), TEXT),
-    "orders": dict.fromkeys(("order_id", "employee_id", "from", "to", "place", "document", "status"), TEXT),
-    "corrections": {
-        "employee_id": TEXT,
-        "date": DAY,
-        **dict.fromkeys(("kind", "from", "to", "reason", "document", "status"), TEXT),
-    },
-    "work": dict.fromkeys(("employee_id", "month", "measure", "score"), TEXT),
-    "dues": {"employee_id": TEXT, "kind": TEXT, "rupiah": RUPIAH},
-}
-"""Table → column → type. `from` and `to` are ISO 8601 instants with offset, or dates; `score` a decimal number."""
-
-REQUIRED = {
-    "employees": ("employee_id",),
-    "marks": ("employee_id",),
-    "leave": ("employee_id", "kind", "from"),
-    "orders": ("employee_id", "from"),
-    "corrections": ("employee_id", "kind"),
-    "work": ("employee_id", "month", "measure", "score"),
-    "dues": ("employee_id", "kind", "rupiah"),
-}
-"""Columns that a table must have, and fill in every row; the others may be missing or empty."""
+from server.errors import ImportFailed, RowsRefused
 
 
 @dataclass(frozen=True)
@@ -146,78 +97,76 @@ def read_inputs(where: Path | str | Mapping[str, Path | str], calendar: Calendar
 
 
 def read_csv(path: Path, name: str) -> pa.Table:
-    """Read one table. Raises ImportFailed naming file, row and column."""
-    try:
-        content = path.read_bytes()
-    except OSError as cause:
-        raise ImportFailed(f"{path}: cannot be read ({cause.strerror})") from None
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        header = content.split(b"\n", 1)[0].decode("utf-8")
-        content.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        row = content.count(b"\n", 0, cause.start) + 1
-        raise ImportFailed(f"{path}: row {row} is not UTF-8 (Windows-1252?); save the file as UTF-8") from None
-    if ";" in header and "," not in header:
-        raise ImportFailed(f"{path}: row 1: columns are separated by ';'; save the file with commas")
-    columns = [column.strip().strip('"') for column in header.rstrip("\r").split(",")]
-    options = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(columns, TEXT),
-        strings_can_be_null=True,
-        null_values=[""],
-        quoted_strings_can_be_null=True,
-    )
-    try:
-        table = pyarrow.csv.read_csv(
-            pa.BufferReader(content),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=options,
-        )
-    except pa.ArrowInvalid as cause:
-        raise ImportFailed(f"{path}: {cause}") from None
-    return conform(table, name, str(path), first_row=2)
+    """Read one table from CSV in UTF-8 with commas. Raises ImportFailed naming file, row and column."""
+    table, notes = read_table(path, name)
+    if notes:
+        raise ImportFailed(f"{path}: {notes[0]}; save the file as CSV UTF-8 with commas")
+    return table
+
+
+def read_table(path: Path, name: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Read one table from CSV or XLSX, and what had to be guessed to read it.
+
+    Raises RowsRefused with everything that is wrong, each with file, row (the header is row 1) and column.
+    """
+    sheet = read_sheet(path)
+    return conform(sheet.table, name, str(path), first_row=2), sheet.notes
 
 
 def conform(table: pa.Table, name: str, where: str, first_row: int = 1) -> pa.Table:
     """A table with the columns and types of `name`, missing ones null. `where` and `first_row` are for messages.
 
-    Raises ImportFailed for an unknown or missing column, a value of another type, negative or absurd money, an
-    empty required value, an employee listed twice.
+    Raises RowsRefused with all of: an unknown or missing column, a value of another type, negative or absurd money, an
+    empty required value, an employee or score listed twice.
     """
     kinds = dict(COLUMNS[name])
+    wrong = []
     for column in table.column_names:
         if name == "employees" and column.startswith(AMOUNT):
             kinds[column] = RUPIAH
         elif column not in kinds:
-            raise ImportFailed(f"{where}: unknown column '{column}'; the columns are {', '.join(COLUMNS[name])}")
+            wrong.append(f"{where}: unknown column '{column}'; the columns are {', '.join(COLUMNS[name])}")
     if len(set(table.column_names)) < len(table.column_names):
-        raise ImportFailed(f"{where}: a column is written twice in the header")
-    for column in REQUIRED[name]:
-        if column not in table.column_names:
-            raise ImportFailed(f"{where}: the column '{column}' is missing")
+        wrong.append(f"{where}: a column is written twice in the header")
+    missing = [column for column in REQUIRED[name] if column not in table.column_names]
+    wrong += [f"{where}: the column '{column}' is missing" for column in missing]
+    if wrong:
+        raise RowsRefused(wrong)
     converted = {}
+    faults: list[Fault] = []
     for column, kind in kinds.items():
-        if column not in table.column_names:
-            converted[column] = pa.nulls(len(table), kind)
-            continue
-        converted[column] = _typed(table[column], kind, f"{where}: ", column, first_row)
+        values = table[column] if column in table.column_names else pa.nulls(len(table), kind)
+        values, found = _typed(values, kind, column, where)
+        converted[column] = values
+        faults += found
     result = pa.table(converted)
-    _check_values(result, name, where, first_row)
+    unread = {place for place, _ in faults}
+    faults += [fault for fault in check_values(result, name, first_row) if fault[0] not in unread]
+    if faults:
+        faults.sort(key=lambda fault: fault[0])
+        raise RowsRefused([f"{where}: row {place + first_row}{text}" for place, text in faults])
     return result
 
 
-def _typed(values: pa.ChunkedArray, kind: pa.DataType, where: str, column: str, first_row: int) -> pa.ChunkedArray:
+def _typed(
+    values: pa.ChunkedArray, kind: pa.DataType, column: str, where: str
+) -> tuple[pa.ChunkedArray | pa.Array, list[Fault]]:
+    """A column of the type, or nulls and what does not fit."""
     if values.type == kind:
-        return values
+        return values, []
     try:
-        return values.cast(kind)
+        return values.cast(kind), []
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        faults: list[Fault] = []
+        fitting = []
         for place, value in enumerate(values.to_pylist()):
-            if not _fits(value, kind):
-                raise ImportFailed(
-                    f"{where}row {place + first_row}, column '{column}': '{value}' is not {_MEANING[kind]}"
-                ) from None
-        raise ImportFailed(f"{where}column '{column}' has type {values.type}, not {kind}") from None
+            fits = _fits(value, kind)
+            fitting.append(value if fits else None)
+            if not fits and len(faults) < MOST:
+                faults.append((place, f", column '{column}': '{value}' is not {_MEANING[kind]}"))
+        if not faults:
+            raise ImportFailed(f"{where}: column '{column}' has type {values.type}, not {kind}") from None
+        return pa.array(fitting, values.type).cast(kind), faults
 
 
 _MEANING = {
@@ -238,37 +187,6 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, TypeError):
         return False
     return True
-
-
-def _check_values(table: pa.Table, name: str, where: str, first_row: int) -> None:
-    for column in REQUIRED[name]:
-        if table[column].null_count:
-            row = pc.index(pc.is_null(table[column]), True).as_py() + first_row
-            raise ImportFailed(f"{where}: row {row}, column '{column}': empty")
-    for column in table.column_names:
-        if table[column].type != RUPIAH:
-            continue
-        wrong = pc.or_(pc.less(table[column], 0), pc.greater(table[column], LARGEST))
-        place = pc.index(wrong, True).as_py()
-        if place >= 0:
-            value = table[column][place].as_py()
-            raise ImportFailed(
-                f"{where}: row {place + first_row}, column '{column}': {value} rupiah; from 0 to {LARGEST} is possible"
-            )
-    if name == "employees" and pc.count_distinct(table["employee_id"]).as_py() < len(table):
-        seen: dict[str, int] = {}
-        for place, value in enumerate(table["employee_id"].to_pylist()):
-            if value in seen:
-                row, before = place + first_row, seen[value] + first_row
-                raise ImportFailed(f"{where}: row {row}, column 'employee_id': {value} stands in row {before} too")
-            seen[value] = place
-    if name == "marks":
-        dated = pc.or_(
-            pc.is_valid(table["at"]), pc.and_(pc.is_valid(table["at_earliest"]), pc.is_valid(table["at_latest"]))
-        )
-        place = pc.index(dated, False).as_py()
-        if place >= 0:
-            raise ImportFailed(f"{where}: row {place + first_row}: neither at nor at_earliest with at_latest")
 
 
 def moment(text: str, offset: int, end: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
@@ -16,8 +16,6 @@ from server.allowance.regulation import Component, Regulation
 from server.allowance.steps import SCORE
 from server.attendance.prepare import Paper, ordinal
 from server.errors import ImportFailed
-
-LARGEST_SCORE = Decimal(1_000_000)
 
 
 @dataclass(frozen=True)
@@ -120,25 +118,12 @@ def _joined(column: pa.ChunkedArray | pa.Array, more: Sequence[object], kind: pa
 
 
 def register_scores(con: duckdb.DuckDBPyConnection, inputs: Inputs, month: str, people: People) -> frozenset[str]:
-    """The tables `work` (scores of the month in hundredths) and `due`; the measures that occur.
-
-    Raises ImportFailed for a score that is not a decimal number with at most two places, or given twice.
-    """
-    rows: dict[tuple[int, str], int] = {}
-    for place, row in enumerate(inputs.work.to_pylist(), 1):
-        if row["month"] != month or row["employee_id"] not in people.numbers:
-            continue
-        where = f"work: row {place} ({row['employee_id']}), column 'score'"
-        try:
-            score = Decimal(row["score"]) * SCORE
-        except InvalidOperation:
-            raise ImportFailed(f"{where}: '{row['score']}' is not a number such as 87.5") from None
-        if score != score.to_integral_value() or not 0 <= score <= LARGEST_SCORE * SCORE:
-            raise ImportFailed(f"{where}: {row['score']}: from 0 to {LARGEST_SCORE}, at most two decimals")
-        key = (people.numbers[row["employee_id"]], row["measure"])
-        if key in rows:
-            raise ImportFailed(f"{where}: a second score for {row['measure']} in {month}")
-        rows[key] = int(score)
+    """The tables `work` (scores of the month in hundredths) and `due`; the measures that occur."""
+    rows = {
+        (people.numbers[row["employee_id"]], row["measure"]): int(Decimal(row["score"]) * SCORE)
+        for row in inputs.work.to_pylist()
+        if row["month"] == month and row["employee_id"] in people.numbers
+    }
     con.register(
         "work_in",
         pa.table(

@@ -68,7 +68,7 @@ def papers(
                 faults.append((who, f"{name}: the kind '{row['kind']}' is not in the regulation"))
                 continue
             try:
-                begin, end, by_date, mark = _span(row, offsets[who], moment)
+                begin, end, by_date, mark = span(row, offsets[who], moment)
             except ValueError as cause:
                 faults.append((who, f"{name}: {cause}"))
                 continue
@@ -81,8 +81,8 @@ def papers(
     return order, faults
 
 
-def _span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
-    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone."""
+def span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
+    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone. Raises ValueError."""
     begin, end = row.get("from"), row.get("to")
     if begin is None:
         if row.get("date") is None:

@@ -1,0 +1,128 @@
+"""The tables of a month's facts: their columns and types, and what values cannot be, told row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TEXT, DAY, RUPIAH, INSTANT = pa.string(), pa.date32(), pa.int64(), pa.timestamp("us", "UTC")
+AMOUNT = "amount:"
+"""Prefix of the employees' columns that override a component's amount of the class."""
+
+LARGEST = 10**10
+"""Rupiah: anything above is a slip of the keyboard, and within it no product of a step can overflow."""
+
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "employees": {
+        **dict.fromkeys(
+            ("employee_id", "nip", "name", "employment", "agency", "unit", "site", "zone", "job_class", "golongan"),
+            TEXT,
+        ),
+        "ptkp": TEXT,
+        **dict.fromkeys(("start_date", "end_date", "appointed_date"), DAY),
+        **dict.fromkeys(("other_gross", "bpjs_base", "ytd_gross"), RUPIAH),
+        **dict.fromkeys(("account", "npwp", "flags"), TEXT),
+    },
+    "marks": {
+        "employee_id": TEXT,
+        "at": INSTANT,
+        "site": TEXT,
+        "source": TEXT,
+        "at_earliest": INSTANT,
+        "at_latest": INSTANT,
+        "entry": TEXT,
+    },
+    "leave": dict.fromkeys(("employee_id", "kind", "from", "to", "document", "status"), TEXT),
+    "orders": dict.fromkeys(("order_id", "employee_id", "from", "to", "place", "document", "status"), TEXT),
+    "corrections": {
+        "employee_id": TEXT,
+        "date": DAY,
+        **dict.fromkeys(("kind", "from", "to", "reason", "document", "status"), TEXT),
+    },
+    "work": dict.fromkeys(("employee_id", "month", "measure", "score"), TEXT),
+    "dues": {"employee_id": TEXT, "kind": TEXT, "rupiah": RUPIAH},
+}
+"""Table → column → type. `from` and `to` are ISO 8601 instants with offset, or dates; `score` a decimal number."""
+
+REQUIRED = {
+    "employees": ("employee_id",),
+    "marks": ("employee_id",),
+    "leave": ("employee_id", "kind", "from"),
+    "orders": ("employee_id", "from"),
+    "corrections": ("employee_id", "kind"),
+    "work": ("employee_id", "month", "measure", "score"),
+    "dues": ("employee_id", "kind", "rupiah"),
+}
+"""Columns that a table must have, and fill in every row; the others may be missing or empty."""
+
+LARGEST_SCORE = 1_000_000
+
+MOST = 1000
+"""Faults of one column that are told; a file with more has one fault."""
+
+Fault = tuple[int, str]
+"""Place of a row (from 0) and what is wrong with it, beginning with its column."""
+
+
+def check_values(table: pa.Table, name: str, first_row: int) -> list[Fault]:
+    """Everything that the values of a typed table cannot be, in the order of the checks."""
+    faults: list[Fault] = []
+    for column in REQUIRED[name]:
+        faults += [(place, f", column '{column}': empty") for place in _places(pc.is_null(table[column]))]
+    for column in table.column_names:
+        if table[column].type != RUPIAH:
+            continue
+        for place in _places(pc.or_(pc.less(table[column], 0), pc.greater(table[column], LARGEST))):
+            value = table[column][place].as_py()
+            faults.append((place, f", column '{column}': {value} rupiah; from 0 to {LARGEST} is possible"))
+    if name == "employees":
+        faults += _twice(table, ("employee_id",), first_row)
+    elif name == "marks":
+        faults += _undated(table)
+    elif name == "work":
+        faults += [*_scores(table), *_twice(table, ("employee_id", "month", "measure"), first_row)]
+    return faults
+
+
+def _places(wrong: pa.ChunkedArray) -> list[int]:
+    """Where a condition holds, the first MOST of them."""
+    if not pc.any(wrong).as_py():
+        return []
+    found: list[int] = pc.indices_nonzero(pc.fill_null(wrong, False)).slice(0, MOST).to_pylist()
+    return found
+
+
+def _twice(table: pa.Table, keys: tuple[str, ...], first_row: int) -> Iterator[Fault]:
+    if len(table.select(keys).group_by(list(keys)).aggregate([])) == len(table):
+        return
+    seen: dict[tuple[str | None, ...], int] = {}
+    for place, key in enumerate(zip(*(table[column].to_pylist() for column in keys), strict=True)):
+        if key[0] is not None and key in seen:
+            shown = " ".join(str(part) for part in key)
+            yield place, f", column '{keys[-1]}': {shown} stands in row {seen[key] + first_row} too"
+        seen.setdefault(key, place)
+
+
+def _undated(table: pa.Table) -> Iterator[Fault]:
+    low, high = table["at_earliest"], table["at_latest"]
+    dated = pc.or_(pc.is_valid(table["at"]), pc.and_(pc.is_valid(low), pc.is_valid(high)))
+    for place in _places(pc.invert(dated)):
+        yield place, ": neither at nor at_earliest with at_latest"
+    for place in _places(pc.greater(low, high)):
+        yield place, ", column 'at_latest': before at_earliest"
+
+
+def _scores(table: pa.Table) -> Iterator[Fault]:
+    for place, text in enumerate(table["score"].to_pylist()):
+        if text is None:
+            continue
+        try:
+            score = Decimal(text) * 100
+        except InvalidOperation:
+            yield place, f", column 'score': '{text}' is not a number such as 87.5"
+            continue
+        if not score.is_finite() or score != score.to_integral_value() or not 0 <= score <= LARGEST_SCORE * 100:
+            yield place, f", column 'score': {text}: from 0 to {LARGEST_SCORE}, at most two decimals"
