@@ -27,7 +27,7 @@ def register(commands: Commands) -> None:
     bring = commands.add(
         "import",
         _import,
-        "Import employees, leave, orders, corrections, work, dues, calendar.",
+        "Import employees, leave, orders, work, dues, calendar, …",
         "hadir server import october/ --by rina --dry-run",
     )
     bring.add_argument(

@@ -15,3 +15,9 @@ CORRECTIONS = fact_kind(
     ("employee_id", "date", "kind", "from", "to", "reason", "document", "status"),
     ("employee_id", "date", "kind", "from"),
 )
+
+TASKS = fact_kind("order_tasks", ("order_id", "tasks"), ("order_id",))
+"""What a duty order asks for."""
+
+REPORTS = fact_kind("order_reports", ("order_id", "employee_id", "text", "evidence"), ("order_id", "employee_id"))
+"""What somebody reports of a duty order; `evidence` names files with their SHA-256, a line each."""

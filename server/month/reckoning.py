@@ -1,0 +1,249 @@
+"""A month reckoned from facts and events as they were known at a moment; nothing is stored here but by `store`."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, delete, select
+
+from server import facts
+from server.allowance import inputs as engine_inputs
+from server.allowance.compute import HELD, PAYABLE, Result, compute, month_span
+from server.allowance.inputs import COLUMNS, Inputs
+from server.allowance.models import CALENDARS, DUES, WORK, run_tables, runs
+from server.allowance.regulation import Regulation
+from server.attendance import events
+from server.attendance.assignments import laid_over
+from server.attendance.calendar import Calendar
+from server.errors import NotFound, Refused
+from server.facts import FactKind
+from server.month import rules, staff
+from server.month.models import OBJECTIONS
+from server.month.tables import digest, to_parquet
+from server.orders.models import CORRECTIONS, LEAVE, ORDERS
+from server.people import service as people
+
+DRAFT, CLOSED, SUSULAN = "draft", staff.CLOSED, "susulan"
+FILED = "filed"
+"""An objection that nobody has answered."""
+_DAY = timedelta(days=1)
+_UNRESOLVED = ("employee_id", "what", "reason")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to reckon: a month, whose (`agency` '' for all; or `only` these people), as known at `cutoff_ms`.
+
+    People of locked runs of other agencies are left out, so that nobody is paid twice; `before`: look only at the
+    runs stored before this one, to reckon a stored run again.
+    """
+
+    month: str
+    agency: str
+    cutoff_ms: int
+    only: frozenset[str] | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class Reckoned:
+    """A month as reckoned. `unresolved`: rows of `employee_id`, `what`, `reason` that a person must look at."""
+
+    scope: Scope
+    inputs: Inputs
+    result: Result
+    unresolved: tuple[Mapping[str, str], ...]
+    uncounted: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of payments, lines and days."""
+        return digest((self.result.payments, self.result.lines, self.result.days))
+
+
+def span_of(month: str) -> tuple[date, date]:
+    """First and last day; Refused for what is no month."""
+    try:
+        return month_span(month)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reckoned:
+    """Reckon a month. NotFound when nobody is concerned, or there is no calendar."""
+    first, last = span_of(scope.month)
+    agencies = {scope.agency} if scope.agency else None
+    found_staff = staff.of_month(connection, first, last, scope.cutoff_ms, agencies, scope.only)
+    others: dict[str, int] = {}
+    if scope.only is None:
+        for run in staff.closed_runs(connection, scope.month, scope.before):
+            others |= dict.fromkeys(staff.people_of_run(connection, run["run"]), run["run"])
+    rows = [row for row in found_staff.rows if row["employee_id"] not in others]
+    if not rows:
+        whose = f"agency {scope.agency!r}" if scope.agency else "any agency"
+        raise NotFound(f"there are no employees of {whose} in {scope.month}; import employees.csv first")
+    ids = {row["employee_id"] for row in rows}
+    found = _events(connection, ids, first, last, scope.cutoff_ms)
+    gathered = _inputs(connection, rows, ids, found, scope, regulation)
+    result = compute(gathered, regulation, scope.month)
+    waiting = _waiting(connection, found, scope)
+    result, unresolved = _hold(result, waiting)
+    unresolved += [note for note in found_staff.notes if note["employee_id"] in ids]
+    unresolved += [
+        {
+            "employee_id": row["employee_id"],
+            "what": "paid elsewhere",
+            "reason": f"run {others[row['employee_id']]}; later differences: hadir server susulan {scope.month}",
+        }
+        for row in found_staff.rows
+        if row["employee_id"] in others
+    ]
+    for one in found.uncounted:
+        what = f"{one.device}/{one.seq}"
+        unresolved.append({"employee_id": one.employee_id, "what": what, "reason": one.reason})
+    return Reckoned(scope, gathered, result, tuple(unresolved), len(found.uncounted))
+
+
+def store(
+    connection: Connection,
+    reckoned: Reckoned,
+    regulation: Regulation,
+    *,
+    state: str,
+    by: str,
+    decree: str,
+    server_clock: str,
+    notes: Sequence[str],
+) -> int:
+    """Store a run with all its tables and the regulation itself; its number. A draft replaces the draft before it."""
+    scope, summary = reckoned.scope, reckoned.result.summary
+    if state != SUSULAN:
+        _forget_drafts(connection, scope.month, scope.agency)
+    rules.keep(connection, regulation)
+    row = {
+        "month": scope.month,
+        "agency": scope.agency,
+        "state": state,
+        "cutoff_ms": scope.cutoff_ms,
+        "made_by": by,
+        "decree": decree,
+        "server_clock": server_clock,
+        "input_hash": summary["input_sha256"],
+        "regulation_hash": regulation.sha256,
+        "regulation_name": regulation.name,
+        "regulation_version": f"{regulation.id}, {regulation.valid_from.isoformat()}",
+        "engine_version": summary["engine"],
+        "notes": json.dumps(list(notes), ensure_ascii=False),
+    }
+    number = int(connection.execute(runs.insert().returning(runs.c.run), row).scalar_one())
+    columns = {name: pa.array([item[name] for item in reckoned.unresolved], pa.string()) for name in _UNRESOLVED}
+    tables = {
+        "payments": reckoned.result.payments,
+        "lines": reckoned.result.lines,
+        "days": reckoned.result.days,
+        "employees": reckoned.inputs.employees,
+        "unresolved": pa.table(columns),
+        "summary": pa.table({"json": [json.dumps(summary, ensure_ascii=False, sort_keys=True)]}),
+    }
+    stored = [{"run": number, "name": name, "parquet": to_parquet(table)} for name, table in tables.items()]
+    connection.execute(run_tables.insert(), stored)
+    return number
+
+
+def _forget_drafts(connection: Connection, month: str, agency: str) -> None:
+    """A draft holds until the next; what it was made of is kept, so that it can be reckoned again."""
+    old = select(runs.c.run).where(runs.c.month == month, runs.c.agency == agency, runs.c.state == DRAFT)
+    numbers = list(connection.execute(old).scalars())
+    connection.execute(delete(run_tables).where(run_tables.c.run.in_(numbers)))
+    connection.execute(delete(runs).where(runs.c.run.in_(numbers)))
+
+
+def _events(connection: Connection, ids: set[str], first: date, last: date, cutoff_ms: int) -> events.Events:
+    span = [datetime.combine(day, datetime.min.time(), UTC).timestamp() for day in (first - _DAY, last + 2 * _DAY)]
+    found = events.between(connection, int(span[0] * 1000), int(span[1] * 1000), cutoff_ms)
+    return events.Events(
+        tuple(mark for mark in found.marks if mark.employee_id in ids),
+        tuple(mark for mark in found.undated if mark.employee_id in ids),
+        tuple(one for one in found.uncounted if one.employee_id in ids or not one.employee_id),
+    )
+
+
+def _inputs(
+    connection: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    ids: set[str],
+    found: events.Events,
+    scope: Scope,
+    regulation: Regulation,
+) -> Inputs:
+    def of(kind: FactKind, name: str, month: str = "") -> pa.Table:
+        held = [
+            row
+            for row in facts.as_of(connection, kind, scope.cutoff_ms)
+            if row["employee_id"] in ids and (not month or row["month"] == month)
+        ]
+        return _table(held, name)
+
+    return Inputs(
+        employees=_table([people.from_columns(row) for row in rows], "employees"),
+        marks=found.table(),
+        leave=of(LEAVE, "leave"),
+        orders=of(ORDERS, "orders"),
+        corrections=of(CORRECTIONS, "corrections"),
+        work=of(WORK, "work", scope.month),
+        dues=of(DUES, "dues"),
+        calendar=calendar_of(connection, scope.cutoff_ms, regulation),
+    )
+
+
+def calendar_of(connection: Connection, cutoff_ms: int, regulation: Regulation) -> Calendar:
+    """The calendar as known at the cutoff, with the sites and shifts recorded as facts; NotFound when there is none."""
+    held = facts.as_of(connection, CALENDARS, cutoff_ms)
+    if held:
+        return laid_over(connection, Calendar.parse(held[-1]["text"]), cutoff_ms)
+    if regulation.calendar is not None:
+        return laid_over(connection, regulation.calendar, cutoff_ms)
+    raise NotFound("there is no calendar; import one: hadir server import calendar.yaml --by OFFICER")
+
+
+def _table(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Table:
+    """Rows of text as the engine's table, '' for nothing known."""
+    amounts = sorted({column for row in rows for column in row if column.startswith(engine_inputs.AMOUNT)})
+    columns = [*COLUMNS[name], *amounts] if name == "employees" else list(COLUMNS[name])
+    texts = {column: pa.array([row.get(column) or None for row in rows], pa.string()) for column in columns}
+    return engine_inputs.conform(pa.table(texts), name, f"{name} in the database")
+
+
+def _waiting(connection: Connection, found: events.Events, scope: Scope) -> dict[str, list[str]]:
+    """Employee → why the payment waits, beyond what the engine itself holds: undated marks, unanswered objections."""
+    undated: dict[str, list[str]] = defaultdict(list)
+    for mark in found.undated:
+        undated[mark.employee_id].append(f"{mark.device}/{mark.seq}")
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for employee_id, entries in undated.items():
+        waiting[employee_id].append(f"waktu rekaman belum pasti: {', '.join(entries)}")
+    for row in facts.as_of(connection, OBJECTIONS, scope.cutoff_ms):
+        if row["month"] == scope.month and row["status"] == FILED:
+            waiting[row["employee_id"]].append(f"keberatan {row['objection']} belum dijawab")
+    return waiting
+
+
+def _hold(result: Result, waiting: Mapping[str, Sequence[str]]) -> tuple[Result, list[Mapping[str, str]]]:
+    """Payments that wait are listed, each with its reasons."""
+    rows = result.payments.to_pylist()
+    unresolved: list[Mapping[str, str]] = []
+    for row in rows:
+        reasons = waiting.get(row["employee_id"], ())
+        if reasons and row["status"] in (PAYABLE, HELD):
+            row["reason"] = "; ".join(part for part in (row["reason"], *reasons) if part)
+            row["status"] = HELD
+        if row["status"] == HELD:
+            unresolved.append({"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]})
+    payments = pa.Table.from_pylist(rows, schema=result.payments.schema)
+    return Result(payments, result.lines, result.days, result.summary), unresolved
