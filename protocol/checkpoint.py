@@ -40,6 +40,12 @@ def open_checkpoint(data: bytes, verifier: Verifier) -> Checkpoint:
     return Checkpoint(lines[0], size, root)
 
 
+def stated_size(note: bytes) -> int:
+    """The size that a checkpoint states, whoever signed it; ProtocolError when there is none."""
+    lines = note.split(b"\n", 2)
+    return decimal(lines[1].decode(errors="replace") if len(lines) == 3 else "", "checkpoint size")
+
+
 def decimal(text: str, what: str) -> int:
     """A decimal number without sign or leading zero; ProtocolError names `what`."""
     if not (text.isascii() and text.isdigit()) or len(text) > 16 or (text[0] == "0" and text != "0"):

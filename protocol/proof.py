@@ -17,7 +17,8 @@ class Tree:
     """A tree of `size` leaves as it is stored.
 
     `leaves(first, end)` gives entries' bytes; `kept(level, first, end)` gives the roots of the perfect subtrees of
-    2^level leaves, for each level that is a multiple of KEPT_LEVELS above 0. ProtocolError when one is missing.
+    2^level leaves, for each level that is a multiple of KEPT_LEVELS above 0; where it gives fewer, they are computed
+    from below. ProtocolError when a leaf is missing.
     """
 
     size: int
@@ -68,13 +69,19 @@ class Tree:
 
     def _perfect(self, level: int, position: int) -> bytes:
         base = level - level % KEPT_LEVELS
-        first, end = position << level - base, (position + 1) << level - base
-        nodes = list(self.kept(base, first, end)) if base else [leaf_hash(data) for data in self.leaves(first, end)]
+        return _merged(self._nodes(base, position << level - base, (position + 1) << level - base))
+
+    def _nodes(self, level: int, first: int, end: int) -> list[bytes]:
+        if level:
+            nodes = list(self.kept(level, first, end))
+            if len(nodes) == end - first:
+                return nodes
+            below = level - KEPT_LEVELS
+            return [_merged(self._nodes(below, at << KEPT_LEVELS, (at + 1) << KEPT_LEVELS)) for at in range(first, end)]
+        nodes = [leaf_hash(data) for data in self.leaves(first, end)]
         if len(nodes) != end - first:
-            raise ProtocolError(f"proof: {end - first - len(nodes)} nodes of level {base} from {first} are not stored")
-        while len(nodes) > 1:
-            nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
-        return nodes[0]
+            raise ProtocolError(f"proof: of the entries {first} to {end - 1}, {len(nodes)} are stored")
+        return nodes
 
 
 def in_memory(leaves: Sequence[bytes]) -> Tree:
@@ -137,6 +144,13 @@ def check_consistency(old: int, old_root: bytes, size: int, root: bytes, proof: 
         at, last = at >> 1, last >> 1
     if last or before != old_root or after != root:
         raise failed
+
+
+def _merged(nodes: list[bytes]) -> bytes:
+    """The root over 2^n nodes of one level."""
+    while len(nodes) > 1:
+        nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
+    return nodes[0]
 
 
 def _split(size: int) -> int:

@@ -1,4 +1,4 @@
-"""The installation's keys: root, gallery and cursor, each a seed in a file that only the server may read."""
+"""The installation's keys: root, gallery, cursor and log, each a seed in a file that only the server may read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from protocol.errors import ProtocolError
 from protocol.manifest import Delegation, open_delegation
+from protocol.national import delegate_log, open_log_key
 from protocol.note import Signer, Verifier
 from server.errors import ConfigError, Refused
 
@@ -17,12 +18,17 @@ _ONLINE = ("gallery", "cursor")
 
 @dataclass(frozen=True)
 class Keyring:
-    """`root` verifies; its seed may be taken offline: only a new delegation needs it. `delegation` is its note."""
+    """`root` verifies; its seed may be taken offline: only a new delegation needs it.
+
+    `delegation` is root's note on the gallery and cursor keys, `log_delegation` that on the log key.
+    """
 
     root: Verifier
     gallery: Signer
     cursor: Signer
+    log: Signer
     delegation: bytes
+    log_delegation: bytes
 
 
 def create(directory: Path, origin: str, now_ms: int) -> Keyring:
@@ -37,6 +43,7 @@ def create(directory: Path, origin: str, now_ms: int) -> Keyring:
     for name in _ONLINE:
         _write(directory / f"{name}.seed", Signer.generate(f"{origin}/{name}").seed.hex())
     _delegate(directory, origin, root, 1, now_ms)
+    _delegate_log(directory, origin, root, now_ms)
     return load(directory, origin)
 
 
@@ -46,7 +53,9 @@ def delegate(directory: Path, origin: str, now_ms: int) -> Keyring:
         root = _signer(directory, origin, "root")
     except ConfigError as error:
         raise Refused(f"{directory / 'root.seed'}: not here; bring root's seed back for a new delegation") from error
-    held = open_delegation(load(directory, origin).delegation, root.verifier)
+    if not (directory / "log.seed").exists():  # an installation from before there was a national log
+        _delegate_log(directory, origin, root, now_ms)
+    held = open_delegation(_read(directory / "delegation").encode(), root.verifier)
     _delegate(directory, origin, root, held.version + 1, now_ms)
     return load(directory, origin)
 
@@ -68,7 +77,24 @@ def load(directory: Path, origin: str) -> Keyring:
         raise ConfigError(f"{delegation_file}: {error}") from error
     if (delegation.gallery_key, delegation.cursor_key) != (str(gallery.verifier), str(cursor.verifier)):
         raise ConfigError(f"{delegation_file}: delegates to other keys; run: hadir server delegate")
-    return Keyring(root, gallery, cursor, note)
+    log_file = directory / "log.delegation"
+    if not log_file.exists():
+        raise ConfigError(f"{log_file}: is missing; restore it, or run with root's seed: hadir server delegate")
+    log, log_note = _signer(directory, origin, "log"), _read(log_file).encode()
+    try:
+        delegated = open_log_key(log_note, root)
+    except ProtocolError as error:
+        raise ConfigError(f"{log_file}: {error}") from error
+    if delegated != log.verifier:
+        raise ConfigError(f"{log_file}: delegates to another key than that of log.seed; restore the one that fits")
+    return Keyring(root, gallery, cursor, log, note, log_note)
+
+
+def _delegate_log(directory: Path, origin: str, root: Signer, now_ms: int) -> None:
+    """Make the log key, once: the log is known by it."""
+    key = Signer.generate(f"{origin}/log")
+    _write(directory / "log.seed", key.seed.hex())
+    _write(directory / "log.delegation", delegate_log(root, key.verifier, now_ms).decode())
 
 
 def _delegate(directory: Path, origin: str, root: Signer, version: int, now_ms: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from server import config, keys
+from server import clock, config, keys
 from server.commands.common import Commands, opened, shown_time
 from server.database import new_epoch, set_epoch
 from server.services import initialise
@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _delegate(options: argparse.Namespace) -> None:
     settings = config.load(options.config)
-    now_ms = opened(options).clock.now_ms()
+    now_ms = clock.of(settings).now_ms()
     keys.delegate(settings.state_dir / "keys", settings.origin, now_ms)
     print(f"signed a delegation until {shown_time(now_ms + keys.DELEGATION_MS)}; restart the server")
 

@@ -16,12 +16,14 @@ from protocol.checkpoint import open_checkpoint
 from protocol.cursor import Cursor
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
+from protocol.note import Signer
 from protocol.request import RequestSignature
 from server.clock import Clock
 from server.database import Database
 from server.devices.models import checkpoints, conflicts, contacts, entries, logs
 from server.devices.service import CLOCK_TOLERANCE_MS, Device, flag
 from server.errors import Refused
+from server.transparency import national, trees
 
 MAX_CONFLICTS = 1000
 """Kept a device: enough to prove a fork, too little to fill the disk."""
@@ -38,8 +40,10 @@ class Outcome:
     problem: str = ""
 
 
-def receive(database: Database, device: Device, signature: RequestSignature, body: bytes, clock: Clock) -> Outcome:
-    """Take a batch that `device` sent with this request signature. Durable when it returns.
+def receive(
+    database: Database, log_key: Signer, device: Device, signature: RequestSignature, body: bytes, clock: Clock
+) -> Outcome:
+    """Take a batch that `device` sent with this request signature. Durable when it returns, in the national log too.
 
     ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before.
     """
@@ -56,7 +60,7 @@ def receive(database: Database, device: Device, signature: RequestSignature, bod
     epoch, now_ms = database.value("epoch"), clock.now_ms()
     with database.write() as connection:
         contact = _contact(connection, batch, signature, now_ms, clock.kind)
-        problem, size, root = _store(connection, batch, checkpoint.root, contact, now_ms)
+        problem, size, root = _store(connection, log_key, batch, checkpoint.root, contact, now_ms)
         error_ms = batch.wall_ms - now_ms
         if abs(error_ms) > CLOCK_TOLERANCE_MS:
             flag(connection, device.name, "clock", f"differs from the server's by {error_ms / 1000:+.0f} s", now_ms)
@@ -89,7 +93,9 @@ def _contact(connection: Connection, batch: Batch, signature: RequestSignature, 
         raise Refused("this very request was heard before; sign each request with a new nonce") from error
 
 
-def _store(connection: Connection, batch: Batch, root: bytes, contact: int, now_ms: int) -> tuple[str, int, bytes]:
+def _store(
+    connection: Connection, log_key: Signer, batch: Batch, root: bytes, contact: int, now_ms: int
+) -> tuple[str, int, bytes]:
     """The problem ('' for none), and the size and root of the log as held afterwards."""
     device, size = batch.device, batch.first + len(batch.entries)
     held, frontier, held_root = _held(connection, device)
@@ -99,7 +105,8 @@ def _store(connection: Connection, batch: Batch, root: bytes, contact: int, now_
     if problem := _compare(connection, batch, known, now_ms):
         return problem, held, held_root
     new = batch.entries[known:]
-    after = frontier.append(new)
+    made: list[tuple[int, int, bytes]] = []
+    after = frontier.append(new, made)
     expected = after.root() if size >= held else _root_at(connection, device, size)
     if expected != root:
         detail = f"the checkpoint of {size} entries has another root than its entries"
@@ -116,6 +123,8 @@ def _store(connection: Connection, batch: Batch, root: bytes, contact: int, now_
     connection.execute(logs.update().where(logs.c.device == device), state)
     note = {"device": device, "note": batch.checkpoint, "received_ms": now_ms}
     connection.execute(checkpoints.insert(), state | note)
+    trees.keep(connection, device, made)
+    national.append(connection, log_key, device, size, batch.checkpoint)
     return "", size, root
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from protocol.errors import ProtocolError
 from server.devices import ingest, manifests
@@ -37,7 +37,8 @@ def claim(
 @router.post("/v1/devices/{device}/batches", dependencies=[Depends(writer)])
 def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
     """A batch for the signed cursor; 409, why in `Hadir-Problem`, when it does not fit what is held."""
-    outcome = ingest.receive(parts.database, request.device, request.signature, request.body, parts.clock)
+    log_key = parts.keyring.log
+    outcome = ingest.receive(parts.database, log_key, request.device, request.signature, request.body, parts.clock)
     note = outcome.cursor.sign(parts.keyring.cursor)
     with parts.database.read() as connection:
         headers = {"Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0)}
@@ -68,7 +69,9 @@ def manifest(request: Annotated[Signed, Depends(signed)], parts: Annotated[Servi
 
 @router.get("/v1/devices/{device}/gallery/{version}")
 def gallery(
-    version: int, request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]
+    version: Annotated[int, Path(ge=0, lt=2**31)],
+    request: Annotated[Signed, Depends(signed)],
+    parts: Annotated[Services, Depends(services)],
 ) -> Response:
     """A gallery sealed for the device."""
     with parts.database.read() as connection:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
+from protocol.checkpoint import stated_size
 from protocol.merkle import Frontier
+from protocol.tlog import LogProof
 from server.devices.models import checkpoints, devices, entries, logs
 from server.errors import Conflict, NotFound, Unauthenticated
+from server.transparency import national, trees
 from server.transparency.models import auditors
 
 PAGE = 2000
 """Entries an answer."""
+
+CHECKPOINTS = 1000
+"""Checkpoints an answer."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,21 @@ def log_entries(connection: Connection, device: str, first: int, end: int) -> li
         entries.c.device == device, entries.c.seq >= first, entries.c.seq < min(end, first + PAGE)
     )
     return list(connection.execute(query.order_by(entries.c.seq)).scalars())
+
+
+def log_checkpoints(connection: Connection, device: str, first: int) -> list[tuple[int, bytes, bytes]]:
+    """(size, note, frontier) of the checkpoints of a log from size `first` on, at most CHECKPOINTS of them."""
+    query = select(checkpoints.c.size, checkpoints.c.note, checkpoints.c.frontier).where(
+        checkpoints.c.device == device, checkpoints.c.size >= first
+    )
+    return [tuple(row) for row in connection.execute(query.order_by(checkpoints.c.size).limit(CHECKPOINTS))]
+
+
+def full_proof(connection: Connection, device: str, seq: int) -> tuple[bytes, LogProof]:
+    """An entry's bytes and its proof, with that of the device's checkpoint in the national log as `extra`."""
+    data, found = trees.prove(connection, device, seq)
+    second = national.prove(connection, device, stated_size(found.checkpoint))
+    return data, found if second is None else replace(found, extra=second.encode())
 
 
 def check_stored(connection: Connection) -> None:

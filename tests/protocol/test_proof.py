@@ -190,10 +190,15 @@ def test_what_the_log_does_not_hold_cannot_be_proven(ask):
         ask(in_memory(LARGE[:3]))
 
 
-def test_a_node_that_is_not_stored_is_named():
-    tree = replace(in_memory(LARGE[:600]), kept=lambda level, first, end: [])
-    with pytest.raises(ProtocolError, match="2 nodes of level 8 from 0 are not stored"):
-        tree.inclusion(599, 600)
+def test_nodes_that_are_not_kept_are_computed_from_the_leaves():
+    bare = replace(TREE, kept=lambda level, first, end: [])
+    assert bare.inclusion(69_999, 70_000) == TREE.inclusion(69_999, 70_000)
+
+
+def test_a_leaf_that_is_not_stored_is_named():
+    tree = replace(in_memory(LARGE[:600]), leaves=lambda first, end: LARGE[first : min(end, 590)])
+    with pytest.raises(ProtocolError, match="entries 592 to 599, 0 are stored"):
+        tree.inclusion(3, 600)
 
 
 KEY = Signer.from_seed("hadir.example/device/K01", bytes(32))

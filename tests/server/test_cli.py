@@ -78,7 +78,7 @@ def test_init_makes_what_init_never_overwrites(idle):
 
 @pytest.mark.parametrize(
     ("pragma", "message"),
-    [("user_version = 99", "has schema 99, this server knows 2"), ("application_id = 1", "is not a database of Hadir")],
+    [("user_version = 99", "has schema 99, this server knows 3"), ("application_id = 1", "is not a database of Hadir")],
 )
 def test_a_database_of_another_version_or_program_is_refused(idle, pragma, message):
     connection = sqlite3.connect(idle.directory / "state" / "server.db")
@@ -118,7 +118,9 @@ def test_without_roots_seed_only_a_new_delegation_is_refused(idle):
     assert idle.command("device", "add", "K1", "--site", "A", "--zone", "WIT", "--source", "sim").code == 0
 
 
-@pytest.mark.parametrize("name", ["root.pub", "gallery.seed", "cursor.seed", "delegation"])
+@pytest.mark.parametrize(
+    "name", ["root.pub", "gallery.seed", "cursor.seed", "log.seed", "delegation", "log.delegation"]
+)
 def test_a_key_that_is_missing_or_foreign_is_named(idle, name):
     path: Path = idle.directory / "state" / "keys" / name
     path.write_text("00")

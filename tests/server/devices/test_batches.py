@@ -170,5 +170,5 @@ def test_a_batch_replayed_after_a_restart_is_refused(kiosk):
     restarted = kiosk.server.services()
     device, signature = restarted.authenticator.check(header, "POST", path, body)
     with pytest.raises(Refused, match="heard before"):
-        ingest.receive(restarted.database, device, signature, body, restarted.clock)
+        ingest.receive(restarted.database, restarted.keyring.log, device, signature, body, restarted.clock)
     restarted.database.close()
