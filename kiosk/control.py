@@ -36,12 +36,12 @@ class ControlSocket:
         except BlockingIOError:
             return
         with client:
-            client.settimeout(0.2)
+            client.settimeout(0.05)
             try:
                 request = json.loads(client.recv(_MAX_LINE))
                 command = self._commands[request["command"]]
                 client.sendall(json.dumps(command(request)).encode() + b"\n")
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 return
 
     def close(self) -> None:

@@ -250,6 +250,12 @@ class JournalReader:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def checkpoint(self) -> bytes | None:
+        """The note that the station signed with its newest entry, None for an empty journal."""
+        with _reported(self.path):
+            row = self._connection.execute("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+        return None if row is None else row[0]
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

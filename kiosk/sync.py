@@ -25,7 +25,7 @@ from kiosk.service import notify, stopping
 from kiosk.transport import Answer, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
-from protocol.checkpoint import Checkpoint
+from protocol.checkpoint import Checkpoint, open_checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
 from protocol.manifest import open_manifest
@@ -95,6 +95,10 @@ class _Journal:
         reader = self._opened()
         return reader.base() if reader else Frontier()
 
+    def checkpoint(self) -> bytes | None:
+        reader = self._opened()
+        return reader.checkpoint() if reader else None
+
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
@@ -144,6 +148,7 @@ class Syncer:
         base = self._journal.base()
         if frontier.size < base.size:
             frontier = base  # sync forgot; what was pruned is proven to be at the server
+        self._check_unsent(frontier)
         entries = self._journal.read(frontier.size, BATCH_ENTRIES)
         grown = frontier.append(entries)
         backlog = self._journal.size() - grown.size
@@ -187,6 +192,24 @@ class Syncer:
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
             if stop(wait_s):
                 return
+
+    def _check_unsent(self, acknowledged: Frontier) -> None:
+        """What is about to be signed for the server must be what the station signed when it wrote it."""
+        signed = self._journal.checkpoint()
+        if signed is None:
+            return
+        checkpoint = open_checkpoint(signed, self._device.signer.verifier)
+        frontier = acknowledged
+        while frontier.size < checkpoint.size:
+            entries = self._journal.read(frontier.size, min(5000, checkpoint.size - frontier.size))
+            if not entries:
+                break
+            frontier = frontier.append(entries)
+        if frontier.size == checkpoint.size and frontier.root() != checkpoint.root:
+            raise SyncError(
+                f"entries from {acknowledged.size} on are not what the station signed when it wrote them: nothing is "
+                "sent. Keep the card as it is and call the administrator"
+            )
 
     def _batch(self, first: int, entries: list[bytes], grown: Frontier, backlog: int) -> Batch:
         now = self._now(entries)

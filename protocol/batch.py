@@ -8,11 +8,12 @@ from typing import Any
 import zstandard
 
 from protocol import canonical
-from protocol.entry import CLOCK_STATES, DEVICE
+from protocol.entry import BOOT, CLOCK_STATES, DEVICE
 from protocol.errors import ProtocolError
 
 MAX_UNPACKED = 4 << 20
 MAX_ENTRIES = 2000
+MAX_HEADER = 4096
 _MAGIC = b"hadir-batch/1\n"
 _HEADER: dict[str, type] = {
     "device": str,
@@ -72,6 +73,8 @@ def unpack(data: bytes) -> Batch:
     if not text.startswith(_MAGIC):
         raise ProtocolError("batch: does not start with hadir-batch/1")
     header_line, _, rest = text[len(_MAGIC) :].partition(b"\n")
+    if len(header_line) > MAX_HEADER:
+        raise ProtocolError(f"batch: a header of {len(header_line)} bytes, {MAX_HEADER} are allowed")
     header = canonical.decode_object(header_line)
     if header.keys() != _HEADER.keys():
         raise ProtocolError(f"batch: the header differs in {', '.join(sorted(header.keys() ^ _HEADER.keys()))}")
@@ -80,6 +83,8 @@ def unpack(data: bytes) -> Batch:
             raise ProtocolError(f"batch: {name} {header[name]!r} is not {kind.__name__}")
     if not DEVICE.match(header["device"]):
         raise ProtocolError(f"batch: {header['device']!r} is not a device's name")
+    if not BOOT.match(header["boot"]):
+        raise ProtocolError("batch: boot is not 32 hex digits")
     if header["clock"] not in CLOCK_STATES:
         raise ProtocolError(f"batch: clock {header['clock']!r} is none of {', '.join(CLOCK_STATES)}")
     count = header["count"]

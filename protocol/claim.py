@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,6 +11,9 @@ from hashlib import sha256
 from protocol.entry import DEVICE
 from protocol.errors import ProtocolError
 from protocol.note import Verifier
+
+_SECRET = re.compile(r"[A-Z2-7]{26}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{16}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Token:
     def parse(cls, text: str) -> Token:
         """The token as printed; ProtocolError when it is not one."""
         parts = text.strip().split(".")
-        if len(parts) != 3 or not DEVICE.match(parts[0]) or len(parts[1]) != 26 or len(parts[2]) != 16:
+        if len(parts) != 3 or not (DEVICE.match(parts[0]) and _SECRET.match(parts[1]) and _DIGEST.match(parts[2])):
             raise ProtocolError("the claim token is not whole: it reads DEVICE.26 letters and digits.16 digits")
         return cls(*parts)
 

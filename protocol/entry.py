@@ -12,7 +12,7 @@ from protocol.errors import ProtocolError
 VERSION = 1
 MAX_BYTES = 4096
 DEVICE = re.compile(r"[A-Za-z0-9-]{1,32}\Z")
-_BOOT = re.compile(r"[0-9a-f]{32}\Z")
+BOOT = re.compile(r"[0-9a-f]{32}\Z")
 _PERSON = re.compile(r"[0-9a-f]{32}\Z")
 _NAMED = ("device", "seq", "kind", "boot", "boottime_ms", "wall_ms", "clock")
 _COMMON = {"v", *_NAMED}
@@ -112,7 +112,7 @@ def _validate(fields: dict[str, Any]) -> None:
     device, boot, kind = fields["device"], fields["boot"], fields["kind"]
     if not isinstance(device, str) or not DEVICE.match(device):
         raise ProtocolError(f"entry: device {device!r} is not a device's name")
-    if not isinstance(boot, str) or not _BOOT.match(boot):
+    if not isinstance(boot, str) or not BOOT.match(boot):
         raise ProtocolError(f"entry: boot {boot!r} is not 32 hex digits")
     for name in ("seq", "boottime_ms", "wall_ms"):
         number = fields[name]

@@ -42,12 +42,36 @@ def read_settings(text: str, source: str, cls: type[T]) -> T:
     with _yaml_errors(source):
         if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
             raise SettingsError(f"{source}:1: longer than {MAX_BYTES >> 10} KiB")
-        reader.check_events(text)
+        check_plain(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     if node is None:
         node = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark(source, 0, 0, 0, None, 0))
     value = reader.dataclass(node, cls, Path(source).stem)
     return typing.cast(T, value)
+
+
+def check_plain(text: str, source: str) -> None:
+    """Refuse, before anything is built, what makes YAML dangerous or deep: SettingsError naming file and line.
+
+    Raises yaml.YAMLError for what is no YAML at all.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+
+        def refuse(problem: str, mark: Any = event.start_mark) -> SettingsError:
+            return SettingsError(f"{source}:{mark.line + 1}: {problem}")
+
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise refuse("anchors (&) and aliases (*) are not allowed: write the value out")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise refuse(f"tags ({tag}) are not allowed: leave it out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise refuse(f"nested deeper than {MAX_DEPTH}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Reader:
@@ -58,22 +82,6 @@ class _Reader:
 
     def error(self, node: Any, problem: str) -> SettingsError:
         return SettingsError(f"{self.source}:{node.start_mark.line + 1}: {problem}")
-
-    def check_events(self, text: str) -> None:
-        """Refuse, before anything is built, what makes YAML dangerous or deep."""
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-                raise self.error(event, "anchors (&) and aliases (*) are not allowed: write the value out")
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise self.error(event, f"tags ({tag}) are not allowed: leave it out")
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise self.error(event, f"nested deeper than {MAX_DEPTH}")
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
 
     def pairs(self, node: Any, section: str) -> Iterator[tuple[Any, str, Any]]:
         """Key node, key and value node of a mapping, no key twice."""

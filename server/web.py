@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
@@ -63,6 +64,8 @@ async def bounded_body(request: Request, parts: Annotated[Services, Depends(serv
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > MAX_BODY:
         raise too_large
+    if "device" in request.path_params:
+        await run_in_threadpool(parts.authenticator.expect, request.headers.get("authorization"))
     body = bytearray()
     try:
         try:

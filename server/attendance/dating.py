@@ -13,7 +13,10 @@ NEAR_MS = 24 * 3_600_000
 KEPT = ("synchronised", "simulated")
 """States of a clock that something keeps right."""
 
-WALL, CONTACT, NEIGHBOURS = "wall", "contact", "neighbours"
+SLACK_MS = 60_000
+"""What is further out than this cannot be a request on its way: the device's times contradict one another."""
+
+WALL, CONTACT, NEIGHBOURS, SERVER = "wall", "contact", "neighbours", "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Dating:
     """The entry happened between `earliest_ms` and `latest_ms` (Unix), which are one where it is known exactly.
 
     `basis`: `wall` (its own clock, confirmed by a contact), `contact` (a contact in the same boot), `neighbours`
-    (no contact in its boot: what came before and after, and when the server first held it).
+    (no contact in its boot: what came before and after, and when the server first held it), `server` (the device's
+    times contradict what the server saw: between its last contact with nothing left to send and the receipt).
     """
 
     earliest_ms: int
@@ -60,10 +64,12 @@ class Dating:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An entry's moment in its log, and when the server received it."""
+    """An entry's moment in its log, when the server received it, and `after_ms`: when the device last said that it
+    held nothing more, before it sent this entry; 0 for never."""
 
     moment: Moment
     received_ms: int
+    after_ms: int = 0
 
 
 class Dater:
@@ -72,8 +78,9 @@ class Dater:
     def __init__(self, contacts: Iterable[Contact], log: Sequence[Logged], claimed_ms: int) -> None:
         """`log`: all entries in order, from the first."""
         self._contacts: dict[str, list[Contact]] = {}
+        contradictory = _boots_that_run_backwards(log)
         for contact in contacts:
-            if contact.live:
+            if contact.live and contact.made.boot not in contradictory:
                 self._contacts.setdefault(contact.made.boot, []).append(contact)
         for known in self._contacts.values():
             known.sort(key=lambda contact: contact.made.boottime_ms)
@@ -87,13 +94,26 @@ class Dater:
             return Dating(low + moment.boottime_ms, high + moment.boottime_ms, NEIGHBOURS)
         near = _near(known, moment.boottime_ms)
         # A contact cannot be heard before it is made, so each is an upper bound; the least delayed is the best.
-        best = min(near, key=lambda contact: contact.server_ms - contact.made.boottime_ms)
-        latest = best.server_ms - best.made.boottime_ms + moment.boottime_ms
+        offsets = [contact.server_ms - contact.made.boottime_ms for contact in near]
+        best = near[offsets.index(min(offsets))]
+        latest = min(offsets) + moment.boottime_ms
         earliest = latest - LATENCY_MS
+        if max(offsets) - min(offsets) > SLACK_MS:
+            # One of them lies, or was held up for long: the moment is somewhere between what they say.
+            return Dating(earliest, max(offsets) + moment.boottime_ms, CONTACT)
         fits = earliest - LATENCY_MS <= moment.wall_ms <= latest + LATENCY_MS
         if best.agrees and moment.clock in KEPT and fits:
             return Dating(moment.wall_ms, moment.wall_ms, WALL)
         return Dating(earliest, latest, CONTACT)
+
+    def date_logged(self, entry: Logged, boottime_ms: int) -> Dating:
+        """When a moment before an entry's commit was, within what the server itself saw of the entry."""
+        moment = entry.moment
+        before_ms = moment.boottime_ms - boottime_ms
+        committed = self.date(moment)
+        if committed.latest_ms < entry.after_ms - SLACK_MS or committed.earliest_ms > entry.received_ms + SLACK_MS:
+            return Dating(min(entry.after_ms, entry.received_ms) - before_ms, entry.received_ms - before_ms, SERVER)
+        return self.date(Moment(moment.boot, boottime_ms, moment.wall_ms - before_ms, moment.clock))
 
     def _bound_boots(self, log: Sequence[Logged], claimed_ms: int) -> dict[str, tuple[int, int]]:
         """Boot without contact → least and greatest Unix time of its start, by what came before and after."""
@@ -127,6 +147,20 @@ class Dater:
             bounds[boot] = (low, high)
             after = high + min(entry.moment.boottime_ms for entry in entries)
         return bounds
+
+
+def _boots_that_run_backwards(log: Sequence[Logged]) -> set[str]:
+    """Boots in which time falls from one entry to the next, or which come twice: two boots under one name."""
+    latest: dict[str, int] = {}
+    wrong: set[str] = set()
+    current = ""
+    for entry in log:
+        boot, boottime_ms = entry.moment.boot, entry.moment.boottime_ms
+        if boot in latest and (boot != current or boottime_ms < latest[boot]):
+            wrong.add(boot)
+        latest[boot] = boottime_ms
+        current = boot
+    return wrong
 
 
 def _near(known: list[Contact], boottime_ms: int) -> list[Contact]:

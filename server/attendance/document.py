@@ -10,10 +10,13 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import yaml
 
+from protocol.settings import SettingsError, check_plain
 from server.errors import ServerError
 
 Keys = tuple[str | int, ...]
 
+MAX_CHARACTERS = 4 << 20
+_LONGEST_INTEGER = 18
 _INTEGER = re.compile(r"[+-]?\d[\d_]*")
 _FLOAT = re.compile(r"[+-]?\d[\d_]*\.\d+")
 
@@ -62,8 +65,13 @@ def read(path: Path, error: type[ServerError]) -> Document:
 
 def parse(text: str, path: Path, error: type[ServerError]) -> Document:
     """As `read`, of a text; `path` is for the messages."""
+    if len(text) > MAX_CHARACTERS:
+        raise error(f"{path}: longer than {MAX_CHARACTERS} characters")
     try:
+        check_plain(text, str(path))
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except SettingsError as cause:
+        raise error(str(cause)) from None
     except yaml.MarkedYAMLError as cause:
         line = cause.problem_mark.line + 1 if cause.problem_mark else 1
         raise error(f"{path}:{line}: not YAML: {cause.problem}") from None
@@ -99,5 +107,7 @@ def _scalar(node: yaml.Node, keys: Keys, document: Document) -> Any:
     if _FLOAT.fullmatch(text):
         raise document.refuse(keys, f'{text} is not exact: write it as text, "{text} %" or a fraction such as "1/8"')
     if _INTEGER.fullmatch(text):
+        if len(text) > _LONGEST_INTEGER:
+            raise document.refuse(keys, f"a number of {len(text)} digits is beyond what money or minutes need")
         return int(text.replace("_", ""))
     return {"true": True, "false": False, "null": None, "~": None, "": None}.get(text, text)

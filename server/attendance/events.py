@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
 from server.devices.models import contacts, devices, entries, manifests
 from server.people import service as people
 
+VISIT_MS = 5 * 60_000
+"""No visit lasts longer: a presence that was written later than this after the face was seen counts for nothing."""
 WIDEST_MS = 12 * 3_600_000
 """A mark that may have been on either of two days is not computed with: the person's month waits for an answer."""
 
@@ -90,27 +94,27 @@ def _of_device(
     connection: Connection, device: RowMapping, employees: Mapping[str, str], cutoff_ms: int
 ) -> Iterator[Mark | Uncounted]:
     name = device["device"]
-    log: list[tuple[entry.Entry, int]] = []
-    rows = select(entries.c.seq, entries.c.bytes, entries.c.received_ms).where(
+    log: list[tuple[entry.Entry, Logged]] = []
+    rows = select(entries.c.seq, entries.c.bytes, entries.c.received_ms, entries.c.contact).where(
         entries.c.device == name, entries.c.quarantined == "", entries.c.received_ms <= cutoff_ms
     )
-    for seq, data, received_ms in connection.execute(rows.order_by(entries.c.seq)):
+    empty = _empty_contacts(connection, name)
+    for seq, data, received_ms, contact in connection.execute(rows.order_by(entries.c.seq)):
         try:
             decoded = entry.decode(data)
         except ProtocolError:
             continue
         if (decoded.device, decoded.seq) == (name, seq):
-            log.append((decoded, received_ms))
-    dater = Dater(
-        _contacts(connection, name, cutoff_ms),
-        [Logged(_moment(decoded, decoded.boottime_ms), received_ms) for decoded, received_ms in log],
-        device["claimed_ms"],
-    )
+            place = bisect_left(empty, (contact,))
+            after_ms = empty[place - 1][1] if place else 0
+            moment = Moment(decoded.boot, decoded.boottime_ms, decoded.wall_ms, decoded.clock)
+            log.append((decoded, Logged(moment, received_ms, after_ms)))
+    dater = Dater(_contacts(connection, name, cutoff_ms), [logged for _, logged in log], device["claimed_ms"])
     told = _manifests(connection, name)
-    for decoded, _ in log:
+    for decoded, logged in log:
         if decoded.kind != "presence":
             continue
-        dating = dater.date(_moment(decoded, decoded.body["presented_boottime_ms"]))
+        dating = dater.date_logged(logged, decoded.body["presented_boottime_ms"])
         manifest = next((one for one in reversed(told) if one["issued_ms"] <= dating.latest_ms), told[0])
         employee = employees.get(decoded.body["person"], "")
         reason = _why_not(decoded, dating, manifest, device, employee)
@@ -127,6 +131,8 @@ def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device:
         return "the pseudonym is nobody's"
     if source not in manifest["sources"].split(","):
         return f"camera {source} is not allowed by manifest {manifest['version']}"
+    if decoded.boottime_ms - decoded.body["presented_boottime_ms"] > VISIT_MS:
+        return "written more than five minutes after it was presented"
     if decoded.body["liveness"] != "live":
         return f"liveness {decoded.body['liveness']}"
     if device["lost_ms"] is not None and dating.latest_ms > device["lost_ms"]:
@@ -134,10 +140,11 @@ def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device:
     return ""
 
 
-def _moment(decoded: entry.Entry, boottime_ms: int) -> Moment:
-    """The moment `boottime_ms` of the entry's boot, by the clock as it was when the entry was committed."""
-    wall_ms = decoded.wall_ms - (decoded.boottime_ms - boottime_ms)
-    return Moment(decoded.boot, boottime_ms, wall_ms, decoded.clock)
+def _empty_contacts(connection: Connection, device: str) -> list[tuple[int, int]]:
+    """The contacts at which a device held nothing more to send, in order: number, and the server's time."""
+    query = select(contacts.c.contact, contacts.c.server_ms, contacts.c.status).where(contacts.c.device == device)
+    rows = connection.execute(query.order_by(contacts.c.contact))
+    return [(contact, server_ms) for contact, server_ms, status in rows if json.loads(status).get("backlog") == 0]
 
 
 def _contacts(connection: Connection, device: str, cutoff_ms: int) -> list[Contact]:

@@ -37,6 +37,16 @@ class Authenticator:
         self._remember(signature)
         return asking, signature
 
+    def expect(self, header: str | None) -> None:
+        """Unauthenticated unless the header names a claimed device: asked before a body is waited for."""
+        if header is None:
+            raise Unauthenticated("no Authorization header; a claimed device signs each request")
+        try:
+            with self._database.read() as connection:
+                device(connection, parse_authorization(header).device)
+        except (ProtocolError, NotFound) as error:
+            raise Unauthenticated(str(error)) from error
+
     def _remember(self, signature: RequestSignature) -> None:
         with self._lock:
             nonces = self._nonces.setdefault(signature.device, OrderedDict())

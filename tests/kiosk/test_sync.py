@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +152,19 @@ def test_an_older_card_in_the_same_device_is_noticed(kiosk):
     kiosk.journal = Journal(kiosk.directory / "journal.db", kiosk.device.name, kiosk.device.signer, kiosk.clock)
     with pytest.raises(SyncError, match="the server holds 2 entries"):
         kiosk.contact()
+
+
+def test_an_entry_altered_on_the_card_before_it_was_sent_is_not_signed_for_the_server(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    kiosk.contact()
+    data = kiosk.journal.append("camera", STALLED).encode()
+    with sqlite3.connect(kiosk.directory / "journal.db") as connection:
+        altered = data.replace(b"stalled", b"stallee")
+        connection.execute("UPDATE entries SET bytes = ? WHERE seq = 1", (altered,))
+    connection.close()
+    with pytest.raises(SyncError, match="entries from 1 on are not what the station signed"):
+        kiosk.contact()
+    assert len(kiosk.held()) == 1
 
 
 def test_a_server_with_another_cursor_key_is_not_believed(kiosk):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.attendance.dating import CONTACT, LATENCY_MS, NEIGHBOURS, WALL, Contact, Dater, Logged, Moment
+from server.attendance.dating import CONTACT, LATENCY_MS, NEIGHBOURS, SERVER, WALL, Contact, Dater, Logged, Moment
 
 A, B, C = "aa" * 16, "bb" * 16, "cc" * 16
 START = 1_790_000_000_000
@@ -94,3 +94,33 @@ def test_a_log_that_contradicts_itself_is_bounded_by_what_the_server_saw():
     contacts = [contact(A, HOUR, start=START + 8 * HOUR)]
     dating = Dater(contacts, [*logged(late), *logged(early, received=START + 2 * HOUR)], START).date(early)
     assert (dating.earliest_ms, dating.latest_ms) == (START, START + 2 * HOUR)
+
+
+def test_a_contact_that_contradicts_the_others_widens_the_date_and_moves_nothing():
+    mark = moment()
+    liar = Contact(moment(after=5 * HOUR), moment(after=5 * HOUR).wall_ms, START + 2 * HOUR)
+    dating = Dater([contact(), liar], logged(mark), START).date(mark)
+    assert dating.earliest_ms <= START + HOUR - 3 * HOUR
+    assert dating.latest_ms >= START + HOUR
+
+
+@pytest.mark.parametrize("shift", [-2 * HOUR, 7 * HOUR])
+def test_what_the_server_saw_bounds_what_the_device_says(shift):
+    said = moment(after=3 * HOUR + shift)
+    seen = Logged(said, START + 3 * HOUR, START + 2 * HOUR)
+    dating = Dater([contact(after=4 * HOUR)], [seen], START).date_logged(seen, said.boottime_ms)
+    assert (dating.earliest_ms, dating.latest_ms, dating.basis) == (START + 2 * HOUR, START + 3 * HOUR, SERVER)
+
+
+def test_an_honest_entry_lies_within_what_the_server_saw():
+    said = moment(after=2 * HOUR + 60_000)
+    seen = Logged(said, START + 3 * HOUR, START + 2 * HOUR)
+    dating = Dater([contact(after=3 * HOUR)], [seen], START).date_logged(seen, said.boottime_ms - 4000)
+    assert (dating.earliest_ms, dating.basis) == (said.wall_ms - 4000, WALL)
+
+
+def test_two_boots_under_one_name_date_nothing_by_their_boottime():
+    log = logged(moment(after=5 * HOUR), moment(after=HOUR))
+    dating = Dater([contact()], log, START - HOUR).date(log[1].moment)
+    assert dating.basis == NEIGHBOURS
+    assert dating.latest_ms - dating.earliest_ms > HOUR

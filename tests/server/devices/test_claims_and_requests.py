@@ -97,7 +97,7 @@ def test_a_device_cannot_ask_for_another(running, kiosk):
 
 
 def test_what_does_not_exist_is_said_in_json(running):
-    for path, status in (("/", 404), ("/v1/nothing", 404), ("/v1/claim", 405), ("/v1/devices/%2e%2e/cursor", 404)):
+    for path, status in (("/", 404), ("/v1/nothing", 404), ("/v1/claim", 405), ("/v1/devices/%2e%2e/cursor", 401)):
         answer = http.get(running.base + path)
         assert (answer.status_code, list(answer.json())) == (status, ["error"])
 
