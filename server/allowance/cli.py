@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from server.comparison.options import add_options
 from server.errors import ImportFailed, RegulationError, RowsRefused, ServerError
 
 Command = Callable[[argparse.Namespace], int]
@@ -19,7 +20,7 @@ _EAST = timedelta(hours=9)
 
 
 def tpp(arguments: Sequence[str] | None = None) -> int:
-    """`hadir tpp compute|explain`."""
+    """`hadir tpp compute|explain|compare`."""
     parser, commands = _parser("tpp", "Compute a month of allowances from files, and explain it.")
     compute = _command(
         commands,
@@ -49,6 +50,16 @@ def tpp(arguments: Sequence[str] | None = None) -> int:
     explain.add_argument("employee", help="employee_id")
     explain.add_argument("--in", dest="directory", type=Path, required=True, metavar="DIR", help="as tpp compute wrote")
     explain.add_argument("--language", choices=("id", "en"), default="id")
+    compare = _command(
+        commands,
+        "compare",
+        _compare,
+        "Explain each difference between an office's old list and a computed month. Exit 1 when there is any.",
+        "hadir tpp compare old.csv --in result --employees employees.csv --map names.yaml --out comparison",
+    )
+    add_options(compare)
+    compare.add_argument("--in", dest="directory", type=Path, required=True, metavar="DIR", help="as tpp compute wrote")
+    compare.add_argument("--employees", type=Path, metavar="FILE", help="names and NIPs; needed for a list by NIP")
     return _run(parser, arguments)
 
 
@@ -204,6 +215,12 @@ def _explain(options: argparse.Namespace) -> int:
     text = explain(read_result(options.directory), options.employee, options.language)
     print("\n".join(clean(line) for line in text.rstrip("\n").split("\n")))
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from server.comparison.command import compare_directory
+
+    return compare_directory(options)
 
 
 def _check(options: argparse.Namespace) -> int:

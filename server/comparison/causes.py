@@ -53,7 +53,10 @@ def _distinct(found: Iterable[Cause]) -> Iterator[Cause]:
     """Causes that say different things: of two about the same lines the first."""
     seen: set[tuple[object, ...]] = set()
     for cause in found:
-        about = (cause.lines, *(() if cause.key.startswith("no_") else (cause.key, *sorted(cause.values.items()))))
+        about = (
+            frozenset(cause.lines),
+            *(() if cause.key.startswith("no_") else (cause.key, *sorted(cause.values.items()))),
+        )
         if about not in seen:
             seen.add(about)
             yield cause
@@ -84,7 +87,8 @@ def _fitting(changes: list[_Change], gap: int) -> list[Cause]:
     found = [change.cause for change in changes if change.rupiah == gap]
     if found:
         return found
-    units = [change for change in changes if change.cause.key in ("no_day", "no_lines")][:_MOST_UNITS]
+    whole = [change for change in changes if change.cause.key == "no_day" or _undated(change.cause)]
+    units = whole[:_MOST_UNITS]
     for size in (2, 3):
         for chosen in combinations(units, size):
             if sum(change.rupiah for change in chosen) != gap:
@@ -97,6 +101,10 @@ def _fitting(changes: list[_Change], gap: int) -> list[Cause]:
         if found:
             break
     return found
+
+
+def _undated(cause: Cause) -> bool:
+    return cause.key == "no_lines" and cause.lines[0].date is None
 
 
 def _changes(person: OurPerson, rates: Rates) -> list[_Change]:
@@ -173,6 +181,7 @@ def _dues(person: OurPerson, old: OldRow, gap: int) -> Iterator[Cause]:
     shift = _shift(person, old.amounts)
     if shift and abs(_on_base(person, "dues", shift) - old.amounts["dues"]) <= 1:
         yield Cause("follows", {"shift": shift})
+        return
     for size in (1, 2):
         for lines in combinations([line for line in person.lines if line.account == "dues"], size):
             if -sum(line.rupiah for line in lines) == gap:
@@ -185,6 +194,7 @@ def _tax(person: OurPerson, old: OldRow, rates: Rates) -> Iterator[Cause]:
     tax = old.amounts["tax"]
     if shift and lines and abs(_on_base(person, "tax", shift) - tax) <= 1:
         yield Cause("follows", {"shift": shift}, lines)
+        return
     own = lines[0].base if lines else person.amounts["gross"] - person.amounts["deductions"]
     ours = lines[0].share if lines and lines[0].share is not None else Fraction(0)
     bases = {own + shift, own, person.amounts["gross"] + shift, own + shift - person.amounts["dues"]}

@@ -29,7 +29,14 @@ def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table
         Column("net", say("held_amount") if name == "held" else say("net"), "rupiah", 66),
     )
     rows = tuple(
-        (number, person.name, person.nip, say.named("status", person.status), say.dates_in(person.reason), person.net)
+        (
+            number,
+            person.name,
+            person.nip,
+            say.named("status", person.status),
+            say.dates_in(person.why(say.code)),
+            person.net,
+        )
         for number, person in enumerate(people, 1)
     )
     totals = (None, say("totals"), None, None, None, sum(person.net for person in people)) if rows else None

@@ -23,6 +23,16 @@ class Rows(Protocol):
         """The rows, each a mapping from column to value."""
 
 
+class Translator(Protocol):
+    """Tells in English what the engine says in Indonesian: `server.allowance.catalogue.Words` does."""
+
+    def line(self, line: Mapping[str, Any]) -> str:
+        """The text of a line, a row of the table of lines."""
+
+    def reason(self, reason: str) -> str:
+        """The reason of a payment."""
+
+
 @dataclass(frozen=True)
 class Agency:
     """An agency (OPD) by its identifier and its name."""
@@ -71,6 +81,11 @@ class Line:
     rupiah: int
     certainty: str = ""
     account: str = ""
+    english: str = ""
+
+    def told(self, language: str) -> str:
+        """What it is, in `id` or `en`; Indonesian where nobody translated."""
+        return self.text if language == "id" else self.english or self.text
 
 
 @dataclass(frozen=True)
@@ -94,6 +109,11 @@ class EmployeeMonth:
     reason: str
     lines: tuple[Line, ...]
     unit: str = ""
+    reason_english: str = ""
+
+    def why(self, language: str) -> str:
+        """The reason of the status, in `id` or `en`; Indonesian where nobody translated."""
+        return self.reason if language == "id" else self.reason_english or self.reason
 
 
 @dataclass(frozen=True)
@@ -207,7 +227,9 @@ def _problems(report: MonthReport) -> Iterator[str]:
             yield f"{who} has a day outside the month"
 
 
-def from_tables(payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: Meta) -> list[MonthReport]:
+def from_tables(
+    payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: Meta, english: Translator | None = None
+) -> list[MonthReport]:
     """One report for each agency from the four tables of a computed month, agencies and people in order.
 
     Columns are those of `payments.csv`, `lines.csv`, `days.csv` and `employees.csv`; a missing optional one
@@ -220,7 +242,7 @@ def from_tables(payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: 
         people[row["employee_id"]] = row
     own_lines: dict[str, list[Line]] = defaultdict(list)
     for row in lines.to_pylist():
-        own_lines[row["employee_id"]].append(_line(row))
+        own_lines[row["employee_id"]].append(_line(row, english))
     own_days: dict[str, list[DayRecord]] = defaultdict(list)
     for row in days.to_pylist():
         own_days[row["employee_id"]].append(_day(row))
@@ -231,7 +253,7 @@ def from_tables(payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: 
         if key not in people:
             raise ReportRefused(f"a payment names employee {key}, who is not in the table of employees")
         paid.add(key)
-        person = _person(people[key], row, own_days.get(key, []), own_lines.get(key, []))
+        person = _person(people[key], row, own_days.get(key, []), own_lines.get(key, []), english)
         agencies[_text(people[key].get("agency"))].append(person)
     for name, owners in (("line", own_lines), ("day", own_days)):
         for key in owners.keys() - paid:
@@ -247,7 +269,10 @@ def from_tables(payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: 
     ]
 
 
-def _person(row: dict[str, Any], pay: dict[str, Any], days: list[DayRecord], lines: list[Line]) -> EmployeeMonth:
+def _person(
+    row: dict[str, Any], pay: dict[str, Any], days: list[DayRecord], lines: list[Line], english: Translator | None
+) -> EmployeeMonth:
+    reason = _text(pay.get("reason"))
     return EmployeeMonth(
         employee_id=row["employee_id"],
         nip=_text(row.get("nip")),
@@ -264,12 +289,13 @@ def _person(row: dict[str, Any], pay: dict[str, Any], days: list[DayRecord], lin
         tax=int(pay["tax"] or 0),
         net=int(pay["net"] or 0),
         status=_text(pay["status"]),
-        reason=_text(pay.get("reason")),
+        reason=reason,
         lines=tuple(lines),
+        reason_english=english.reason(reason) if english else "",
     )
 
 
-def _line(row: dict[str, Any]) -> Line:
+def _line(row: dict[str, Any], english: Translator | None) -> Line:
     return Line(
         date=_date(row.get("date")),
         kind=_text(row.get("kind")),
@@ -283,6 +309,7 @@ def _line(row: dict[str, Any]) -> Line:
         rupiah=int(row["rupiah"]),
         certainty=_text(row.get("certainty")),
         account=_text(row.get("account")),
+        english=english.line(row) if english else "",
     )
 
 

@@ -20,7 +20,10 @@ def _slip(report: MonthReport, person: EmployeeMonth, number: int, say: Language
     else:
         key = "slip_held" if person.status == HELD else "slip_unpaid"
         blocks.append(
-            Facts(((say.named("status", person.status), say(key, reason=say.dates_in(person.reason))),), emphasis=True)
+            Facts(
+                ((say.named("status", person.status), say(key, reason=say.dates_in(person.why(say.code)))),),
+                emphasis=True,
+            )
         )
     blocks.append(_days(person, say))
     more = [say("slip_certainty")] if any(line.certainty for line in person.lines) else []
@@ -48,7 +51,7 @@ def _line(line: Line, say: Language) -> Row:
     shared = line.numerator is not None and line.denominator is not None
     return (
         say.short_date(line.date) if line.date else "",
-        "\n".join(part for part in (line.text or say.named("kind", line.kind), line.fact) if part),
+        "\n".join(part for part in (line.told(say.code) or say.named("kind", line.kind), line.fact) if part),
         line.article,
         line.base,
         say.share(line.numerator or 0, line.denominator or 0) if shared else "",
@@ -107,7 +110,7 @@ def _all_lines(report: MonthReport, say: Language) -> Table:
             person.name,
             line.date,
             line.kind,
-            line.text,
+            line.told(say.code),
             line.fact,
             line.article,
             line.base,

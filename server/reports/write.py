@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from server.errors import ReportRefused
+from server.reports.arrears import arrears
 from server.reports.atomic import whole_file
 from server.reports.csvfile import write_csv
 from server.reports.differences import differences
 from server.reports.document import Document
+from server.reports.dutyorders import duty_orders
 from server.reports.held import held
 from server.reports.language import Language
 from server.reports.model import MonthReport
@@ -19,6 +21,7 @@ from server.reports.pdf import write_pdf
 from server.reports.recap import recap
 from server.reports.safe import file_name
 from server.reports.slips import slips
+from server.reports.warnings import discipline
 from server.reports.xlsx import write_xlsx
 
 Writer = Callable[[BinaryIO], None]
@@ -33,6 +36,9 @@ REPORTS: dict[str, Callable[[MonthReport, Language], Document | None]] = {
     "slips": slips,
     "held": held,
     "differences": differences,
+    "discipline": discipline,
+    "duty_orders": duty_orders,
+    "arrears": arrears,
 }
 
 

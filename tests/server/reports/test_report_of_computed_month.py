@@ -1,5 +1,7 @@
 """What the engine computes becomes reports as it stands: columns, signs, statuses."""
 
+import csv
+import re
 from pathlib import Path
 
 import made_month
@@ -10,6 +12,7 @@ from server.reports.write import write_reports
 
 pytest.importorskip("pyarrow", reason="pyarrow does not import beside this numpy", exc_type=ImportError)
 
+from server.allowance.catalogue import Words
 from server.allowance.compute import compute
 from server.allowance.inputs import read_inputs
 from server.allowance.regulation import load
@@ -36,3 +39,52 @@ def test_a_computed_month_adds_up_and_is_written(tmp_path: Path) -> None:
     assert late.days[0].first_in == "07:45:30"
     assert {line.account for line in late.lines} >= {"gross", "deduction", "tax"}
     assert write_reports(reports, tmp_path / "out", ("id", "en"))
+
+
+def test_in_english_the_lines_and_reasons_are_english_and_the_figures_the_same(tmp_path: Path) -> None:
+    (tmp_path / "employees.csv").write_text(EMPLOYEES, encoding="utf-8")
+    (tmp_path / "marks.csv").write_text(
+        "employee_id,at,site,source\nE1,2026-10-05T07:45:30+09:00,balai,kiosk\n", encoding="utf-8"
+    )
+    regulation = load(ROOT / "regulations" / "ambon" / "2026.yaml")
+    inputs = read_inputs(tmp_path, regulation.calendar).checked()
+    result = compute(inputs, regulation, made_month.META.month)
+    words = Words.of(result.summary)
+    reports = from_tables(result.payments, result.lines, result.days, inputs.employees, made_month.META, words)
+    write_reports(reports, tmp_path / "out", ("id", "en"), ("csv",))
+    (folder,) = (tmp_path / "out").iterdir()
+    rows = {}
+    for name in ("rincian-tpp", "tpp-lines"):
+        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows[name] = list(csv.DictReader(file))
+    texts = {row["text"] for row in rows["tpp-lines"]}
+    assert {"Discipline (40 %): absent without notice", "Discipline (40 %): late 15 minutes"} <= texts
+    assert not [text for text in texts if re.search("terlambat|menit|tidak|Potongan", text)]
+    figures = [[{**row, "text": ""} for row in table] for table in rows.values()]
+    assert figures[0] == figures[1]
+    held = (folder / "held-payments.csv").read_text(encoding="utf-8")
+    assert "no proof that the property tax is paid" in held
+    assert not re.search("belum|tidak", held)
+
+
+REASONS = (
+    "tidak ada besaran TPP untuk kelas jabatan",
+    "nilai productivity belum ada",
+    "dasar BPJS belum ada",
+    "penghasilan bruto tahun berjalan belum ada",
+    "PTKP belum ada atau tidak dikenal",
+    "tidak ada tarif untuk kelas jabatan",
+    "di luar masa kerja sepanjang bulan",
+    "jumlah yang diterima kurang dari nol",
+    "2026-10-05: belum diputuskan: correction SK/1",
+    "2026-10-05: waktu rekaman belum pasti",
+    "waktu rekaman belum pasti: K01/7",
+    "keberatan 3 belum dijawab",
+)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_of_the_engine_has_its_english(reason: str) -> None:
+    told = Words().reason(reason)
+    assert not re.search(r"\b(tidak|belum|ada|nilai|dasar|waktu|jumlah|untuk|kurang|keberatan|penghasilan)\b", told)
+    assert Words().reason(f"{reason}; {reason}") == f"{told}; {told}"
