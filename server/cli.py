@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ProtocolError
-from server.commands import devices, enrolment, grants, installation, month, orders, people
+from server.commands import devices, enrolment, grants, installation, month, orders, people, report
 from server.commands.common import Command, Commands
 from server.errors import ServerError
 from server.reports.safe import clean
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=16),
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for domain in (installation, devices, people, grants, enrolment, orders, month):
+    for domain in (installation, devices, people, grants, enrolment, orders, month, report):
         domain.register(commands)
     return parser

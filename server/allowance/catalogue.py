@@ -37,6 +37,9 @@ _NAMES = {
     "penghasilan bruto tahun berjalan": "the year's gross income so far",
     "kelas jabatan": "the class of the post",
 }
+# What a later payment adds to the text of a line.
+_CHANGED = re.compile(r": semula (\S+), menjadi (\S+)$")
+_LATER = re.compile(r" atas susulan, dibayar (\d{4}-\d\d)$")
 _MINUTES = re.compile(r" (\d+) menit$")
 
 
@@ -60,9 +63,12 @@ class Words:
             return text
         kind = str(line.get("kind") or "")
         words = "" if kind == "amount" else KINDS.get(kind, ("", kind))[1]
-        length = _MINUTES.search(text)
+        changed, later = _CHANGED.search(text), _LATER.search(text)
+        length = _MINUTES.search(text[: changed.start()] if changed else text)
         minutes = f" {length[1]} minutes" if length else ""
-        return f"{name}: {words}{minutes}" if words else name
+        more = f": before {changed[1]}, now {changed[2]}" if changed else ""
+        more += f" on the later payment, paid {later[1]}" if later else ""
+        return f"{name}: {words}{minutes}{more}" if words else f"{name}{more}"
 
     def reason(self, reason: str) -> str:
         """Why a payment is held or is none, in English; a part that nobody translated stays as it is."""

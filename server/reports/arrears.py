@@ -29,23 +29,27 @@ def arrears(report: MonthReport, say: Language) -> Document | None:
 def _people(found: tuple[Arrear, ...], say: Language) -> Table:
     columns = (
         Column("no", say("no"), "count", 24),
-        Column("name", say("name"), "text", 200),
-        Column("nip", say("nip"), "code", 110),
-        Column("month", say("for_month"), "text", 90),
-        Column("plus", say("plus"), "rupiah", 90),
-        Column("minus", say("minus"), "rupiah", 90),
-        Column("net", say("arrears_total"), "rupiah", 90),
+        Column("name", say("name"), "text", 130),
+        Column("nip", say("nip"), "code", 92),
+        Column("account", say("account"), "code", 84),
+        Column("month", say("for_month"), "text", 76),
+        Column("paid_in", say("paid_in"), "text", 76),
+        Column("status", say("status"), "text", 60),
+        Column("plus", say("plus"), "rupiah", 70),
+        Column("minus", say("minus"), "rupiah", 70),
+        Column("net", say("arrears_net"), "rupiah", 70),
     )
-    changes: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    changes: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for one in found:
-        changes[one.name, one.nip, one.month].append(one.rupiah)
+        changes[one.name, one.nip, one.account, one.month, one.paid_in, one.status].append(one.rupiah)
     rows: list[Row] = []
-    for number, ((name, nip, month), amounts) in enumerate(sorted(changes.items()), 1):
+    for number, ((name, nip, account, month, paid_in, status), amounts) in enumerate(sorted(changes.items()), 1):
         plus = sum(amount for amount in amounts if amount > 0)
         minus = sum(amount for amount in amounts if amount < 0)
-        rows.append((number, name, nip, _month(month, say), plus, minus, plus + minus))
+        when = (_month(month, say), _month(paid_in, say), say.named("status", status))
+        rows.append((number, name, nip, account, *when, plus, minus, plus + minus))
     sums = [sum(one.rupiah for one in found if (one.rupiah > 0) == positive) for positive in (True, False)]
-    totals = (None, say("totals"), None, None, *sums, sum(sums)) if rows else None
+    totals = (None, say("totals"), *[None] * 5, *sums, sum(sums)) if rows else None
     return Table("arrears", say("arrears_people"), columns, tuple(rows), totals)
 
 
@@ -53,13 +57,11 @@ def _lines(found: tuple[Arrear, ...], say: Language) -> Table:
     columns = (
         Column("name", say("name"), "text", 120),
         Column("nip", say("nip"), "code", 92),
-        Column("month", say("for_month"), "text", 66),
-        Column("date", say("date"), "date", 66),
-        Column("text", say("text"), "text", 170),
-        Column("article", say("article"), "text", 110),
-        Column("before", say("before"), "rupiah", 66),
-        Column("after", say("after"), "rupiah", 66),
-        Column("rupiah", say("difference"), "rupiah", 66),
+        Column("month", say("for_month"), "text", 70),
+        Column("date", say("date"), "date", 76),
+        Column("text", say("text"), "text", 230),
+        Column("article", say("article"), "text", 120),
+        Column("rupiah", say("rupiah"), "rupiah", 66),
     )
     ordered = sorted(found, key=lambda one: (one.name, one.nip, one.month, one.date or dt.date.max))
     rows = tuple(
@@ -70,8 +72,6 @@ def _lines(found: tuple[Arrear, ...], say: Language) -> Table:
             one.date,
             one.text if say.code == "id" else one.english,
             one.article,
-            one.before,
-            one.after,
             one.rupiah,
         )
         for one in ordered

@@ -42,25 +42,23 @@ class OpenOrder:
 
 @dataclass(frozen=True)
 class Arrear:
-    """A later change (*susulan*) of a locked month: a line before and after, plus or minus.
+    """A line of a later payment (*susulan*) for a locked month: what is paid in addition, or (negative) kept back.
 
-    `month` is the one that it belongs to (YYYY-MM); it is paid, and taxed, in the report's month.
+    `month`, `paid_in`: YYYY-MM; it comes from the rules of the one and is taxed in the other. `status` is that of
+    the whole later payment of this person.
     """
 
     nip: str
     name: str
+    account: str
     month: str
+    paid_in: str
+    status: str
+    date: dt.date | None
     text: str
     english: str
-    date: dt.date | None
     article: str
-    before: int
-    after: int
-
-    @property
-    def rupiah(self) -> int:
-        """What is paid in addition; negative: what is kept back."""
-        return self.after - self.before
+    rupiah: int
 
 
 @dataclass(frozen=True)

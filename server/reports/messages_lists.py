@@ -146,8 +146,8 @@ LISTS: dict[str, tuple[str, str]] = {
     ),
     "arrears_total": ("Jumlah susulan", "Sum of the changes"),
     "for_month": ("Untuk bulan", "For month"),
-    "before": ("Semula (Rp)", "Before (Rp)"),
-    "after": ("Menjadi (Rp)", "After (Rp)"),
+    "paid_in": ("Dibayar bulan", "Paid in"),
+    "arrears_net": ("Jumlah (Rp)", "Sum (Rp)"),
     "plus": ("Tambah (Rp)", "Plus (Rp)"),
     "minus": ("Kurang (Rp)", "Minus (Rp)"),
     # names of files

@@ -11,6 +11,7 @@ import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from server.allowance.catalogue import Words
 from server.comparison.compare import compare
 from server.comparison.values import OldList, OldRow, OurPerson
 from server.errors import ReportRefused
@@ -27,10 +28,11 @@ ORDERS = (
     OpenOrder("SPT-2", "", "2", "Maria", "Jakarta", "2026-10-12T08:00:00+09:00", "2026-10-15", "issued", "accept"),
     OpenOrder("SPT-1", "090/1", "1", "Abdul", "Leitimur", "2026-10-05", "2026-10-06", "reported", "confirm"),
 )
+ABDUL = ("1", "Abdul", "0102", "2026-09", "2026-10", "payable")
 ARREARS = (
-    Arrear("1", "Abdul", "2026-09", "Tidak masuk", "Absent", dt.date(2026, 9, 14), "Pasal 5", -62_400, 0),
-    Arrear("1", "Abdul", "2026-09", "PPh 21", "Tax", None, "PP 80/2010", -250_000, -253_120),
-    Arrear("2", "Maria", "2026-08", "Terlambat", "Late", dt.date(2026, 8, 3), "Pasal 5", 0, -20_800),
+    Arrear(*ABDUL, dt.date(2026, 9, 14), "Tidak masuk", "Absent", "Pasal 5", 62_400),
+    Arrear(*ABDUL, None, "PPh 21", "Tax", "PP 80/2010", -3_120),
+    Arrear("2", "Maria", "", "2026-08", "2026-10", "held", dt.date(2026, 8, 3), "Terlambat", "Late", "", -20_800),
 )
 
 
@@ -119,7 +121,7 @@ def test_later_changes_are_summed_by_person_and_line_by_line_to_the_same(folder:
     assert sum(int(row["net"]) for row in people) == sum(int(row["rupiah"]) for row in lines) == 38_480
     assert "Rp38,480" in _text(folder / "later-changes.pdf")
     sheet = load_workbook(folder / "susulan.xlsx").worksheets[1]
-    assert sheet["I5"].number_format == "#,##0"
+    assert sheet["G5"].number_format == "#,##0"
 
 
 def test_empty_lists_say_so_and_lists_not_asked_for_are_no_files(tmp_path: Path) -> None:
@@ -139,3 +141,11 @@ def test_every_sentence_is_in_both_languages_with_the_same_places() -> None:
     for key, (indonesian, english) in MESSAGES.items():
         places = [{part.split("}")[0] for part in text.split("{")[1:]} for text in (indonesian, english)]
         assert places[0] == places[1], key
+
+
+def test_a_line_of_a_later_payment_has_its_english() -> None:
+    words = Words({"cut": {"id": "Potongan", "en": "Cut"}, "tax": {"id": "PPh 21", "en": "Tax"}})
+    line = {"step": "cut", "kind": "late", "text": "Potongan: terlambat 14 menit: semula -Rp9.400, menjadi Rp0"}
+    assert words.line(line) == "Cut: late 14 minutes: before -Rp9.400, now Rp0"
+    line = {"step": "tax", "kind": "amount", "text": "PPh 21 atas susulan, dibayar 2026-11"}
+    assert words.line(line) == "Tax on the later payment, paid 2026-11"
