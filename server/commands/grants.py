@@ -1,4 +1,4 @@
-"""Commands for rights and offices: grant, grants, agency, head."""
+"""Commands for rights and offices: grant, grants, agency."""
 
 from __future__ import annotations
 
@@ -26,18 +26,24 @@ def register(commands: Commands) -> None:
     grant.add_argument("--document", default="", help="what it rests on")
     grant.add_argument("--by", default=grants.CONSOLE, metavar="OFFICER", help="an admin; none while there is none")
     commands.add("grants", _grants, "List who may do what, and who heads what.", "hadir server grants")
-    agency = commands.add(
-        "agency", _agency, "Place an agency below another.", "hadir server agency bagum --parent setda --by rina"
+    group = commands.group(
+        "agency",
+        "Agencies: place one below another, say who heads it.",
+        "ACTION",
+        "hadir server agency place bagum --parent setda --by rina",
+    )
+    agency = group.add(
+        "place", _agency, "Place an agency below another.", "hadir server agency place bagum --parent setda --by rina"
     )
     agency.add_argument("agency")
     agency.add_argument("--name", default="")
     agency.add_argument("--parent", default="", help="default: none, it stands at the top")
     by(agency)
-    head = commands.add(
+    head = group.add(
         "head",
         _head,
         "Say who heads an agency: definitive, Plt or Plh.",
-        "hadir server head dukcapil E00031 --as plh --from 2026-10-05 --to 2026-10-09 --document 821/77 --by rina",
+        "hadir server agency head dukcapil E00031 --as plh --from 2026-10-05 --to 2026-10-09 --document 82 --by rina",
     )
     head.add_argument("agency")
     head.add_argument("employee")

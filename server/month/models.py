@@ -14,7 +14,7 @@ month_steps = Table(
     Column("step", Integer, primary_key=True),
     Column("month", Text, nullable=False),
     Column("agency", Text, nullable=False, comment="identifier, or '' for all"),
-    Column("state", Text, nullable=False, comment="draft, review, head, approved, locked or paid"),
+    Column("state", Text, nullable=False, comment="draft, review, head, approved, locked, paid or susulan"),
     Column("at_ms", BigInteger, nullable=False),
     Column("made_by", Text, nullable=False, comment="an officer, or '' where a deadline passed"),
     Column("why", Text, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -246,4 +246,4 @@ def _hold(result: Result, waiting: Mapping[str, Sequence[str]]) -> tuple[Result,
         if row["status"] == HELD:
             unresolved.append({"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]})
     payments = pa.Table.from_pylist(rows, schema=result.payments.schema)
-    return Result(payments, result.lines, result.days, result.summary), unresolved
+    return replace(result, payments=payments), unresolved

@@ -11,7 +11,15 @@ from server.errors import Conflict
 from server.month.models import month_steps
 from server.month.reckoning import Reckoned
 
-DRAFT, REVIEW, HEAD, APPROVED, LOCKED, PAID = "draft", "review", "head", "approved", "locked", "paid"
+DRAFT, REVIEW, HEAD, APPROVED, LOCKED, PAID, SUSULAN = (
+    "draft",
+    "review",
+    "head",
+    "approved",
+    "locked",
+    "paid",
+    "susulan",
+)
 UNDER_REVIEW = (REVIEW, HEAD, APPROVED)
 
 
@@ -48,6 +56,24 @@ def follow(connection: Connection, before: Mapping[str, Any], *, state: str, by:
     """Add a step that speaks of the same run as the step before."""
     row = {name: value for name, value in before.items() if name != "step"}
     connection.execute(month_steps.insert(), row | {"state": state, "at_ms": now_ms, "made_by": by, "why": why})
+
+
+def add_for_run(connection: Connection, run: Mapping[str, Any], *, state: str, by: str, why: str, now_ms: int) -> None:
+    """Add a step that speaks of a stored run (a row of `runs`)."""
+    row = {
+        "month": run["month"],
+        "agency": run["agency"],
+        "state": state,
+        "at_ms": now_ms,
+        "made_by": by,
+        "why": why,
+        "cutoff_ms": run["cutoff_ms"],
+        "digest": "",
+        "run": run["run"],
+        "objections_until_ms": 0,
+        "head_until_ms": 0,
+    }
+    connection.execute(month_steps.insert(), row)
 
 
 def history(connection: Connection, month: str, agency: str | None = None) -> list[Mapping[str, Any]]:

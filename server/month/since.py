@@ -1,0 +1,56 @@
+"""What was recorded about people between two moments: the reasons for which a month comes out otherwise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select
+
+from server.allowance.models import CALENDARS, DUES, WORK
+from server.devices.models import entries
+from server.month.models import OBJECTIONS
+from server.orders.models import CORRECTIONS, LEAVE, ORDERS
+from server.people.models import EMPLOYEES
+
+_KINDS = (
+    ("employee", EMPLOYEES),
+    ("leave", LEAVE),
+    ("order", ORDERS),
+    ("correction", CORRECTIONS),
+    ("work", WORK),
+    ("dues", DUES),
+    ("objection", OBJECTIONS),
+)
+_SHOWN = 4
+
+
+def recorded(connection: Connection, employees: Iterable[str], after_ms: int, until_ms: int) -> dict[str, str]:
+    """Employee → the facts recorded about them after one moment, until another; who and on which document."""
+    wanted = set(employees)
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, kind in _KINDS:
+        table = kind.table
+        query = select(table).where(table.c.recorded_ms > after_ms, table.c.recorded_ms <= until_ms)
+        for row in connection.execute(query.order_by(table.c.fact)).mappings():
+            if row["employee_id"] in wanted:
+                state = f" {row['status']}" if "status" in row else ""
+                document = f", {row['recorded_document']}" if row["recorded_document"] else ""
+                found[row["employee_id"]].append(f"{name} {row['fact']}{state} ({row['recorded_by']}{document})")
+    return {
+        employee: "; ".join(told[:_SHOWN]) + (f"; +{len(told) - _SHOWN}" if len(told) > _SHOWN else "")
+        for employee, told in found.items()
+    }
+
+
+def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
+    """What concerns everybody in that time: calendars, and entries that arrived late."""
+    table = CALENDARS.table
+    calendars = connection.execute(
+        select(func.count()).where(table.c.recorded_ms > after_ms, table.c.recorded_ms <= until_ms)
+    ).scalar_one()
+    arrived = connection.execute(
+        select(func.count()).where(entries.c.received_ms > after_ms, entries.c.received_ms <= until_ms)
+    ).scalar_one()
+    told = [f"{calendars} calendars recorded"] if calendars else []
+    return told + ([f"{arrived} entries of devices arrived"] if arrived else [])
