@@ -10,7 +10,18 @@ from typing import cast
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ProtocolError
-from server.commands import devices, enrolment, grants, installation, month, orders, people, report
+from server.commands import (
+    devices,
+    enrolment,
+    grants,
+    installation,
+    month,
+    orders,
+    people,
+    places,
+    report,
+    workflow,
+)
 from server.commands.common import Command, Commands
 from server.errors import ServerError
 from server.reports.safe import clean
@@ -40,10 +51,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="hadir server",
         description="The central server: devices, people, months.",
         epilog="example:\n  hadir server close 2026-10 --by bkpsdm.rina",
-        # Room for the longest name, so that each command has a line.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=16),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for domain in (installation, devices, people, grants, enrolment, orders, month, report):
+    for domain in (installation, devices, people, grants, enrolment, orders, places, month, workflow, report):
         domain.register(commands)
     return parser

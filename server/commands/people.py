@@ -10,6 +10,7 @@ from server.enrolment import service as enrolment
 from server.errors import ImportFailed
 from server.people import grants, importing
 from server.people import service as people
+from server.people.mapping import ColumnMapping
 from server.reports.safe import clean
 
 
@@ -36,6 +37,7 @@ def register(commands: Commands) -> None:
     by(bring)
     bring.add_argument("--document", default="", help="what the facts rest on (default: the file's name)")
     bring.add_argument("--valid-from", type=day, metavar="DATE", help="employees as they are from this day on")
+    bring.add_argument("--map", type=Path, metavar="FILE", help="YAML: what the files' columns are called here")
     bring.add_argument("--dry-run", action="store_true", help="report, and record nothing")
 
 
@@ -61,6 +63,7 @@ def _officer(options: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     parts = opened(options)
     files = importing.files_of(options.files)
+    mapping = ColumnMapping.load(options.map) if options.map else None
     now_ms = parts.clock.now_ms()
     with parts.database.write() as connection:
         reports = importing.import_files(
@@ -70,6 +73,7 @@ def _import(options: argparse.Namespace) -> None:
             document=options.document,
             now_ms=now_ms,
             valid_from=options.valid_from,
+            columns=mapping,
             dry_run=options.dry_run,
         )
         wrong = sum(len(report.problems) for report in reports)

@@ -86,7 +86,6 @@ def test_a_row_that_cannot_be_used_stops_the_whole_import(idle, folder, name, te
     ("name", "text", "message"),
     [
         ("employees.csv", "employee_id,nmae\nN1,Ani\n", "unknown column 'nmae'"),
-        ("employees.csv", "employee_id;name\nN1;Ani\n", "separated by ';'"),
         ("calendar.yaml", "format: 1\n", "calendar.yaml:1"),
         ("marks.csv", "employee_id,at\n", "the name says what a file holds"),
     ],
