@@ -1,0 +1,1 @@
+"""Measurements from outside: people and films that the developers never saw, judged by the product's own code."""
