@@ -162,7 +162,6 @@ def _compute(options: argparse.Namespace) -> int:
         raise RegulationError(f"{rule.path.name} names no calendar: give one with --calendar FILE")
     paths = {name: getattr(options, name) for name in TABLES if getattr(options, name)}
     inputs, notes = _inputs(paths, calendar)
-    inputs = inputs.checked()
     found = examine(inputs, rule, first, last)
     problems = [*(Problem(name, None, "", "", text) for name, text in notes), *found.problems]
     result = compute(inputs, regulations, options.month, found.held)
@@ -190,7 +189,7 @@ def _inputs(paths: Mapping[str, Path], calendar: Any) -> tuple[Any, list[tuple[s
             problems.append(str(error))
     if problems:
         raise RowsRefused(problems)
-    return Inputs(**tables, calendar=calendar), notes
+    return Inputs(**tables, calendar=calendar, is_checked=True), notes
 
 
 def _report(options: argparse.Namespace, summary: Mapping[str, Any], problems: Sequence[Any]) -> None:

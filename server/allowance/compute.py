@@ -13,12 +13,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from server.allowance import wording
 from server.allowance.conditions import condition
 from server.allowance.inputs import Inputs, moment
 from server.allowance.people import register_marks, register_people, register_scores
-from server.allowance.regulation import Regulation, Step
+from server.allowance.regulation import Regulation
 from server.allowance.steps import Month, day_total, quantity_denominator, run_step
 from server.attendance.calendar import EPOCH
 from server.attendance.days import build_days
@@ -56,6 +57,7 @@ def compute(
     regulation = in_force([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
     inputs = inputs.checked()
     with duckdb.connect(":memory:", config=_CONFIG) as con:
+        con.execute("SET enable_progress_bar = false")
         return _compute(con, inputs, regulation, month, first, last, held or {})
 
 
@@ -110,10 +112,9 @@ def _compute(
     _person(con, regulation, first, last)
     con.execute(_LINE)
     con.execute("CREATE TABLE missing (emp BIGINT, reason VARCHAR)")
-    done: list[Step] = []
+    made: dict[str, tuple[int, int]] = {}
     for number, step in enumerate(regulation.steps, 1):
-        run_step(con, step, number, done, period)
-        done.append(step)
+        run_step(con, step, number, made, period)
     reasons = _held(con, regulation, period, people.numbers, found, faults)
     for who, texts in held.items():
         if who in people.numbers:
@@ -172,7 +173,6 @@ FROM emp e LEFT JOIN absence a ON a.emp = e.emp
     con.execute(
         f"CREATE TABLE person AS SELECT p.*, CASE WHEN {refused} THEN 0 ELSE 1 END AS eligible FROM counted_person p"
     )
-    con.execute("CREATE TABLE state_0 AS SELECT emp, CAST(0 AS BIGINT) AS running FROM person")
 
 
 def _held(
@@ -379,6 +379,5 @@ def _summary(
 
 
 def _strangers(inputs: Inputs) -> int:
-    known = set(inputs.employees["employee_id"].to_pylist())
-    counts = inputs.marks["employee_id"].value_counts()
-    return sum(entry["counts"].as_py() for entry in counts if entry["values"].as_py() not in known)
+    known = pc.is_in(inputs.marks["employee_id"], inputs.employees["employee_id"].combine_chunks())
+    return len(inputs.marks) - int(pc.sum(known).as_py() or 0)

@@ -62,10 +62,12 @@ def write_result(result: Result, problems: Sequence[Problem], directory: Path) -
     directory = directory.resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _beside(directory) as made:
-        for name, columns in COLUMNS.items():
-            _write_table(getattr(result, name), list(columns), made / f"{name}.csv")
         rows = pa.Table.from_pylist([problem.row_of_report() for problem in problems], schema=_PROBLEM)
-        _write_table(rows, _PROBLEM.names, made / PROBLEMS)
+        with duckdb.connect(":memory:") as con:
+            con.execute("SET enable_progress_bar = false")
+            for name, columns in COLUMNS.items():
+                _write_table(con, getattr(result, name), list(columns), made / f"{name}.csv")
+            _write_table(con, rows, _PROBLEM.names, made / PROBLEMS)
         hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
         summary = {**result.summary, "problems": len(problems), "files": hashes}
         (made / SUMMARY).write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -114,15 +116,14 @@ def _beside(directory: Path) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _write_table(table: pa.Table, columns: list[str], path: Path) -> None:
+def _write_table(con: duckdb.DuckDBPyConnection, table: pa.Table, columns: list[str], path: Path) -> None:
     """CSV with a header, quotes only where they are needed, Unix line ends, empty for nothing."""
     chosen = ", ".join(
         f"NULLIF({_name(column)}, '') AS {_name(column)}" if table.schema.field(column).type == TEXT else _name(column)
         for column in columns
     )
-    with duckdb.connect(":memory:") as con:
-        con.register("written", table)
-        con.execute(f"COPY (SELECT {chosen} FROM written) TO {lit(str(path))} (FORMAT csv, HEADER true)")
+    con.register("written", table)
+    con.execute(f"COPY (SELECT {chosen} FROM written) TO {lit(str(path))} (FORMAT csv, HEADER true)")
 
 
 def _name(column: str) -> str:

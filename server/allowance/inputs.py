@@ -30,11 +30,14 @@ class Inputs:
     work: pa.Table
     dues: pa.Table
     calendar: Calendar
+    is_checked: bool = False
 
     def checked(self) -> Inputs:
         """The same facts with every column present and of its type. Raises ImportFailed naming table, row, column."""
+        if self.is_checked:
+            return self
         tables: dict[str, Any] = {name: conform(getattr(self, name), name, name) for name in COLUMNS}
-        return replace(self, **tables)
+        return replace(self, **tables, is_checked=True)
 
     def sha256(self) -> str:
         """Hash of all facts and the calendar; call on `checked()` inputs."""

@@ -65,37 +65,49 @@ def quantity_denominator(step: Step, month: Month) -> int:
     return lcm(own, *caps)
 
 
-def run_step(con: duckdb.DuckDBPyConnection, step: Step, number: int, before: list[Step], month: Month) -> None:
-    """Compute step `number` (from 1): its rows in `line` and `missing`, and `state_<number>`."""
+def run_step(
+    con: duckdb.DuckDBPyConnection, step: Step, number: int, made: dict[str, tuple[int, int]], month: Month
+) -> None:
+    """Compute step `number` (from 1): its rows in `line` and `missing`, and `result_<number>`.
+
+    `made`: the earlier steps that came to anything: `step:id` → (number, sign); this step adds itself.
+    """
     parts = quantity_denominator(step, month)
     share = step.base_fraction * step.fraction
     numerator, whole = share.numerator, share.denominator * parts
-    con.execute(_base(step, number, before, month))
+    con.execute(_base(step, number, made, month))
     for statement in _counted(con, step, number, parts, month):
         con.execute(statement)
     if con.execute(f"SELECT 1 FROM base_{number} WHERE base > 0 LIMIT 1").fetchone():
-        con.execute(_days(step, number, parts))
+        if _by_day(step):
+            con.execute(_days(step, number, parts))
         con.execute(_result(step, number, parts, numerator, whole))
         con.execute(_lines(step, number, numerator, whole))
         con.execute(_rounding(step, number, numerator, whole))
-    con.execute(_state(number))
+        made[f"step:{step.id}"] = (number, step.sign)
 
 
-def _base(step: Step, number: int, before: list[Step], month: Month) -> str:
-    places = {f"step:{other.id}": f"s.v_{place}" for place, other in enumerate(before, 1)}
-
+def _base(step: Step, number: int, made: dict[str, tuple[int, int]], month: Month) -> str:
     def column(term: str) -> str:
+        if term in made:
+            return f"{made[term][1]} * COALESCE(r_{made[term][0]}.final, 0)"
         kind, _, name = term.partition(":")
-        if term in places:
-            return places[term]
         return {
             "component": f"COALESCE(p.c_{name}, 0)",
             "input": f"COALESCE(p.{name}, 0)",
             "rupiah": name,
-            "running": "s.running",
+            "running": "COALESCE(s.running, 0)",
+            # A step of which nobody had a base came to nothing.
+            "step": "0",
         }[kind]
 
     total = " + ".join(column(term) for term in step.base)
+    numbers = [made[term][0] for term in step.base if term in made]
+    joins = [f"LEFT JOIN result_{n} r_{n} ON r_{n}.emp = p.emp" for n in numbers]
+    running = "running" in step.base or step.cap_running
+    if running:
+        sums = "SELECT emp, CAST(SUM(rupiah) AS BIGINT) AS running FROM line GROUP BY emp"
+        joins.append(f"LEFT JOIN ({sums}) s ON s.emp = p.emp")
     ceiling = "g.base"
     if step.ceiling:
         used = f"COALESCE(g.{step.ceiling.less}, 0)" if step.ceiling.less else "0"
@@ -104,8 +116,8 @@ def _base(step: Step, number: int, before: list[Step], month: Month) -> str:
 CREATE TABLE base_{number} AS
 SELECT g.emp, g.base, {ceiling} AS counted, GREATEST(0, g.running) AS left_over
 FROM (
-    SELECT p.*, s.running, GREATEST(0, {total}) AS base
-    FROM person p JOIN state_{number - 1} s ON s.emp = p.emp
+    SELECT p.*, {"COALESCE(s.running, 0)" if running else "0"} AS running, GREATEST(0, {total}) AS base
+    FROM person p {" ".join(joins)}
     WHERE p.eligible = 1 AND {condition(step.when, month.first)}
 ) g
 """
@@ -279,6 +291,11 @@ def day_total(step: Step, parts: int) -> str:
     return f"LEAST({total}, {_whole(step.cap_day, parts)})" if step.cap_day is not None else total
 
 
+def _by_day(step: Step) -> bool:
+    """Whether what a day's events cost together is not the sum of what each costs."""
+    return step.cap_day is not None or (isinstance(step.by.table, Events) and step.by.table.late_and_early == "larger")
+
+
 def _days(step: Step, number: int, parts: int) -> str:
     return f"""
 CREATE TABLE per_day_{number} AS
@@ -288,9 +305,9 @@ FROM quantity_{number} GROUP BY emp, day
 
 
 def _result(step: Step, number: int, parts: int, numerator: int, whole: int) -> str:
-    kept = "CAST(SUM(kept) AS BIGINT)"
-    if step.cap_month is not None:
-        kept = f"LEAST({kept}, {_whole(step.cap_month, parts)})"
+    source = f"per_day_{number}" if _by_day(step) else f"quantity_{number}"
+    counted = f"CAST(SUM({'kept' if _by_day(step) else 'n'}) AS BIGINT)"
+    kept = f"LEAST({counted}, {_whole(step.cap_month, parts)})" if step.cap_month is not None else counted
     result = rounded(f"t.counted * t.kept * {numerator}", whole, step.rounding.mode, step.rounding.unit)
     final = "LEAST(r.rounded, r.left_over)" if step.cap_running else "r.rounded"
     return f"""
@@ -301,8 +318,7 @@ FROM (
     FROM (
         SELECT b.emp, b.base, b.counted, b.left_over, m.n, m.kept
         FROM base_{number} b
-        JOIN (SELECT emp, CAST(SUM(kept) AS BIGINT) AS n, {kept} AS kept FROM per_day_{number} GROUP BY emp) m
-            ON m.emp = b.emp
+        JOIN (SELECT emp, {counted} AS n, {kept} AS kept FROM {source} GROUP BY emp) m ON m.emp = b.emp
     ) t
 ) r
 """
@@ -322,8 +338,7 @@ def _lines(step: Step, number: int, numerator: int, whole: int) -> str:
 
     main = "q.day, q.kind, q.minutes, q.mk, q.ref"
     found = [rows(MAIN, main, "q.n", amount("r.base", "q.n"), f"JOIN quantity_{number} q ON q.emp = r.emp")]
-    larger = isinstance(step.by.table, Events) and step.by.table.late_and_early == "larger"
-    if step.cap_day is not None or larger:
+    if _by_day(step):
         over = "(d.n - d.kept)"
         source = f"JOIN per_day_{number} d ON d.emp = r.emp WHERE d.n > d.kept"
         found.append(rows(CAP_DAY, _alone("cap_day", "d.day"), over, f"-{amount('r.base', over)}", source))
@@ -356,14 +371,3 @@ WHERE r.rounded <> l.rupiah
 def _alone(kind: str, day: str = "CAST(NULL AS BIGINT)") -> str:
     """The columns of a line that no single fact stands behind."""
     return f"{day} AS day, {lit(kind)} AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
-
-
-def _state(number: int) -> str:
-    earlier = "".join(f"s.v_{place}, " for place in range(1, number))
-    return f"""
-CREATE TABLE state_{number} AS
-SELECT s.emp, {earlier}COALESCE(l.rupiah, 0) AS v_{number}, s.running + COALESCE(l.rupiah, 0) AS running
-FROM state_{number - 1} s
-LEFT JOIN (SELECT emp, CAST(SUM(rupiah) AS BIGINT) AS rupiah FROM line WHERE step = {number} GROUP BY emp) l
-    ON l.emp = s.emp
-"""

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from server.allowance.regulation import Regulation
 from server.attendance.calendar import EPOCH
@@ -59,9 +60,14 @@ def register(con: duckdb.DuckDBPyConnection, regulation: Regulation, first: date
 @lru_cache(maxsize=1)
 def _clock() -> pa.Table:
     """Each second of a day with its text."""
-    sixty = [f":{n:02d}" for n in range(60)]
-    texts = [f"T{hour:02d}{minute}{second}" for hour in range(24) for minute in sixty for second in sixty]
-    return pa.table({"second": pa.array(range(86400), pa.int64()), "clock_text": texts})
+    seconds = pa.array(range(86400), pa.int64())
+    two = pa.array([f"{n:02d}" for n in range(60)])
+    hours = pc.binary_join_element_wise("T", two.take(pc.divide(seconds, 3600)), "")
+    minutes, rest = (
+        pc.subtract(part, pc.multiply(pc.divide(part, 60), 60)) for part in (pc.divide(seconds, 60), seconds)
+    )
+    texts = pc.binary_join_element_wise(hours, two.take(minutes), two.take(rest), ":")
+    return pa.table({"second": seconds, "clock_text": texts})
 
 
 def joins(seconds: str, day: str, clock: str, employee: str) -> str:

@@ -25,7 +25,7 @@ def build_days(con: duckdb.DuckDBPyConnection, rules: DayRules) -> None:
     """Make `day_record` from the tables named above."""
     for statement in statements(rules):
         con.execute(statement)
-    for used in ("hit", "seen", "piece", "island", "excused", "chosen", "emp_day", "roster"):
+    for used in ("seen", "piece", "island", "excused", "chosen", "emp_day", "roster"):
         con.execute(f"DROP TABLE {used}")
 
 
@@ -35,7 +35,6 @@ def statements(rules: DayRules) -> list[str]:
         _WHO,
         _roster(),
         _EMP_DAY,
-        _hits(rules),
         _seen(rules),
         _PIECE,
         _ISLAND,
@@ -56,9 +55,8 @@ CROSS JOIN ({" UNION ALL ".join(f"SELECT {v} AS variant" for v in VARIANTS)}) v
 
 
 def _roster() -> str:
-    """Each person's shift on each date: the last assignment that fits."""
-    fitting = ["SELECT e.emp, u.place, u.from_day, u.to_day FROM emp e JOIN duty u ON u.col = ''"]
-    fitting += [
+    """A person's shift on a date where an assignment fits: the last one that does."""
+    fitting = [
         "SELECT e.emp, u.place, u.from_day, u.to_day FROM emp e "
         f"JOIN duty u ON u.col = {lit(column)} AND u.val = e.{column}"
         for column in SCOPES.values()
@@ -78,14 +76,15 @@ JOIN (SELECT DISTINCT place, shift FROM duty) u ON u.place = r.place
 
 _EMP_DAY = """
 CREATE TABLE emp_day AS
-SELECT w.who, w.emp, w.variant, r.day,
+SELECT w.who, w.emp, w.variant, d.day,
     s.start_l - e.utc_offset AS start_s, s.end_l - e.utc_offset AS end_s,
     s.in_from - e.utc_offset AS in_from, s.in_to - e.utc_offset AS in_to,
     s.out_from - e.utc_offset AS out_from, s.out_to - e.utc_offset AS out_to
 FROM who w
 JOIN emp e ON e.emp = w.emp
-JOIN roster r ON r.emp = w.emp AND r.day BETWEEN e.first_day AND e.last_day
-LEFT JOIN shift_day s ON s.shift = r.shift AND s.day = r.day
+JOIN month_day d ON d.day BETWEEN e.first_day AND e.last_day
+LEFT JOIN roster r ON r.emp = w.emp AND r.day = d.day
+LEFT JOIN shift_day s ON s.shift = COALESCE(r.shift, d.shift) AND s.day = d.day
 """
 
 
@@ -102,14 +101,17 @@ def _hits(rules: DayRules) -> str:
             ELSE CASE WHEN m.at_s BETWEEN {low} AND {high} THEN m.at_s END END"""
 
     return f"""
-CREATE TABLE hit AS
 SELECT d.who, d.day, m.mk,
     CASE WHEN m.at_s BETWEEN d.in_from AND d.in_to THEN m.at_s END AS in_at,
     CASE WHEN m.at_s BETWEEN d.out_from AND d.out_to THEN m.at_s END AS out_at
 FROM (
-    SELECT a.mk, a.emp, a.at_s, a.pending, {div("a.at_s + e.utc_offset", 86400)} - r.k AS day
-    FROM mark a JOIN emp e ON e.emp = a.emp CROSS JOIN reach r
-    WHERE a.uncertain = 0
+    SELECT l.mk, l.emp, l.at_s, l.pending, {div("l.local_s - l.second", 86400)} - r.k AS day
+    FROM (
+        SELECT a.mk, a.emp, a.at_s, a.pending, a.at_s + e.utc_offset AS local_s,
+            (a.at_s + e.utc_offset) % 86400 AS second
+        FROM mark a JOIN emp e ON e.emp = a.emp
+        WHERE a.uncertain = 0
+    ) l JOIN reach r ON l.second BETWEEN r.first_second AND r.last_second
 ) m
 JOIN emp_day d ON d.emp = m.emp AND d.day = m.day
 WHERE (m.pending = 0 OR d.variant = 4)
@@ -132,10 +134,12 @@ def _seen(rules: DayRules) -> str:
     if rules.out == "last":
         return f"""
 CREATE TABLE seen AS
-SELECT who, day, {first} AS first_key, MAX(out_at * {PACK} + mk) AS last_key FROM hit GROUP BY who, day
+SELECT who, day, {first} AS first_key, MAX(out_at * {PACK} + mk) AS last_key
+FROM ({_hits(rules)}) hit GROUP BY who, day
 """
     return f"""
 CREATE TABLE seen AS
+WITH hit AS ({_hits(rules)})
 SELECT h.who, h.day, f.first_key, MIN(
     CASE WHEN f.first_key IS NULL OR h.out_at > {div("f.first_key", PACK)} + {rules.repeat_s}
     THEN h.out_at * {PACK} + h.mk END) AS last_key

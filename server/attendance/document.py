@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import yaml
 
-from protocol.settings import SettingsError, check_plain
+from protocol.settings import LOADER, SettingsError, check_plain
 from server.errors import ServerError
 
 Keys = tuple[str | int, ...]
@@ -69,7 +69,7 @@ def parse(text: str, path: Path, error: type[ServerError]) -> Document:
         raise error(f"{path}: longer than {MAX_CHARACTERS} characters")
     try:
         check_plain(text, str(path))
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
     except SettingsError as cause:
         raise error(str(cause)) from None
     except yaml.MarkedYAMLError as cause:
@@ -102,7 +102,7 @@ def _plain(node: yaml.Node, keys: Keys, document: Document) -> Any:
 
 def _scalar(node: yaml.Node, keys: Keys, document: Document) -> Any:
     text: str = node.value
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+    if not isinstance(node, yaml.ScalarNode) or node.style:
         return text
     if _FLOAT.fullmatch(text):
         raise document.refuse(keys, f'{text} is not exact: write it as text, "{text} %" or a fraction such as "1/8"')

@@ -126,15 +126,25 @@ def register_papers(con: duckdb.DuckDBPyConnection, found: list[Paper], numbers:
 def register_calendar(
     con: duckdb.DuckDBPyConnection, calendar: Calendar, rules: DayRules, first: date, last: date
 ) -> None:
-    """The tables `month_day`, `shift_day` (local seconds since 1970), `duty` (who has which shift) and `reach`."""
+    """The tables `month_day` (with the default shift), `shift_day` (local seconds since 1970), `duty`, `reach`.
+
+    `duty` says who has which shift, `reach` how many days after its date a shift's windows reach, and into which
+    seconds of that day.
+    """
     days = days_between(first, last)
     con.register(
         "month_day_in",
-        pa.table({"day": pa.array([ordinal(day) for day in days]), "date_text": [day.isoformat() for day in days]}),
+        pa.table(
+            {
+                "day": pa.array([ordinal(day) for day in days]),
+                "date_text": [day.isoformat() for day in days],
+                "shift": [calendar.default_shift] * len(days),
+            }
+        ),
     )
     con.execute("CREATE TABLE month_day AS SELECT * FROM month_day_in")
     rows = []
-    reach: set[int] = set()
+    reach: dict[int, tuple[int, int]] = {}
     for name in sorted(calendar.shifts):
         for day in days:
             span = calendar.shift_on(name, day)
@@ -146,16 +156,20 @@ def register_calendar(
             base = number * 86400
             edges = [base + edge for window in windows for edge in window]
             rows.append((name, number, base + span[0], base + span[1], *edges))
-            reach.update(edge // 86400 for window in windows for edge in window)
+            _widen(reach, windows)
     columns = ("shift", "day", "start_l", "end_l", "in_from", "in_to", "out_from", "out_to")
     types = [pa.string(), *[pa.int64()] * 7]
     table = pa.table({c: pa.array([row[n] for row in rows], types[n]) for n, c in enumerate(columns)})
     con.register("shift_day_in", table)
     con.execute("CREATE TABLE shift_day AS SELECT * FROM shift_day_in")
-    spread = range(min(reach), max(reach) + 1) if reach else range(1)
-    con.register("reach_in", pa.table({"k": pa.array(list(spread), pa.int64())}))
+    seconds = {
+        "k": list(reach),
+        "first_second": [a for a, _ in reach.values()],
+        "last_second": [b for _, b in reach.values()],
+    }
+    con.register("reach_in", pa.table({name: pa.array(values, pa.int64()) for name, values in seconds.items()}))
     con.execute("CREATE TABLE reach AS SELECT * FROM reach_in")
-    duties = [(-1, "", "", calendar.default_shift, ordinal(first), ordinal(last))]
+    duties = []
     for place, entry in enumerate(calendar.assignments):
         begin, end = ordinal(max(entry.first, first)), ordinal(min(entry.last, last))
         duties += [(place, entry.column, value, entry.shift, begin, end) for value in entry.values]
@@ -163,6 +177,15 @@ def register_calendar(
     kinds = (pa.int64(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64())
     con.register("duty_in", pa.table({c: pa.array([row[n] for row in duties], kinds[n]) for n, c in enumerate(names)}))
     con.execute("CREATE TABLE duty AS SELECT * FROM duty_in")
+
+
+def _widen(reach: dict[int, tuple[int, int]], windows: list[tuple[int, int]]) -> None:
+    """Days after a shift's date → the seconds of that day, first and last, in which a mark may belong to the shift."""
+    for first, last in windows:
+        for k in range(first // 86400, last // 86400 + 1):
+            a, b = max(0, first - k * 86400), min(86399, last - k * 86400)
+            before = reach.get(k, (a, b))
+            reach[k] = (min(a, before[0]), max(b, before[1]))
 
 
 def _bounds(window: Window, bounds: dict[str, int]) -> tuple[int, int]:
