@@ -15,6 +15,7 @@ from server.commands import (
     enrolment,
     grants,
     installation,
+    legacy,
     month,
     orders,
     people,
@@ -54,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for domain in (installation, devices, people, grants, enrolment, orders, places, month, workflow, report):
+    for domain in (installation, devices, people, grants, enrolment, orders, places, legacy, month, workflow, report):
         domain.register(commands)
     return parser

@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from server.allowance.compute import Result
 from server.allowance.models import run_tables, runs
 from server.allowance.regulation import Regulation
+from server.attendance.events import LEGACY
 from server.errors import Conflict, NotFound, Refused
 from server.month import reckoning, rules, steps
 from server.month.reckoning import CLOSED, DRAFT, Reckoned, Scope
@@ -177,6 +179,12 @@ def _notes(parts: Services, decree: str, regulation: Regulation, reckoned: Recko
         notes.append(f"{assumed} nilai tanpa sumber (A) ditetapkan dengan / assumed values adopted by: {decree}")
     elif assumed:
         notes.append(f"{assumed} nilai tanpa sumber (A), belum ditetapkan / assumed values, not adopted.")
+    unsigned = pc.sum(pc.equal(reckoned.inputs.marks["source"], LEGACY)).as_py()
+    if unsigned:
+        notes.append(
+            f"{unsigned} rekaman mesin lama, tanpa tanda tangan, dihitung (legacy) / "
+            "unsigned marks of old machines count."
+        )
     if reckoned.uncounted:
         notes.append(f"{reckoned.uncounted} rekaman tidak dihitung / presences that do not count.")
     return notes

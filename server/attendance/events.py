@@ -13,13 +13,17 @@ from sqlalchemy import Connection, RowMapping, select
 
 from protocol import entry
 from protocol.errors import ProtocolError
+from server import facts
 from server.allowance.inputs import COLUMNS
 from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
+from server.attendance.models import LEGACY_MONTHS, legacy_marks
 from server.devices.models import contacts, devices, entries, manifests
 from server.people import service as people
 
 VISIT_MS = 5 * 60_000
 """No visit lasts longer: a presence that was written later than this after the face was seen counts for nothing."""
+LEGACY, COUNTS = "legacy", "yes"
+"""Device and source of marks of old machines; what a row of LEGACY_MONTHS says where they count."""
 WIDEST_MS = 12 * 3_600_000
 """A mark that may have been on either of two days is not computed with: the person's month waits for an answer."""
 
@@ -87,7 +91,22 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
                 undated.append(event)
             else:
                 marks.append(event)
+    marks += _legacy(connection, first_ms, last_ms, cutoff_ms)
     return Events(tuple(marks), tuple(undated), tuple(uncounted))
+
+
+def _legacy(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int) -> Iterator[Mark]:
+    """Marks of old machines, unsigned, in the months in which an officer lets them count."""
+    months = [row["month"] for row in facts.as_of(connection, LEGACY_MONTHS, cutoff_ms) if row["counts"] == COUNTS]
+    query = select(legacy_marks).where(
+        legacy_marks.c.month.in_(months),
+        legacy_marks.c.recorded_ms <= cutoff_ms,
+        legacy_marks.c.latest_ms >= first_ms,
+        legacy_marks.c.earliest_ms <= last_ms,
+    )
+    for row in connection.execute(query.order_by(legacy_marks.c.mark)).mappings():
+        dating = Dating(row["earliest_ms"], row["latest_ms"], LEGACY)
+        yield Mark(row["employee_id"], LEGACY, row["mark"], row["site"], LEGACY, dating)
 
 
 def _of_device(

@@ -122,6 +122,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "slip_held": ("Pembayaran ditahan: {reason}", "Payment held: {reason}"),
     "slip_unpaid": ("Tidak dibayarkan: {reason}", "Not paid: {reason}"),
+    "unsigned": ("tanpa tanda tangan", "unsigned"),
     "slip_net": ("Diterima", "Net"),
     # held
     "held": ("Daftar Pembayaran Ditahan", "Held Payments"),

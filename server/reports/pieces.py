@@ -31,7 +31,7 @@ def document(
         language=say.code,
         title=say(name),
         subtitle=say("month", month=say.month(report.first_day)),
-        letterhead=tuple(line for line in (meta.government, report.agency.name) if line),
+        letterhead=tuple(line for line in (meta.government, report.agency.name) if line) or (say("tpp"),),
         parts=parts,
         sheets=sheets,
         foot=foot,

@@ -51,13 +51,18 @@ def _line(line: Line, say: Language) -> Row:
     shared = line.numerator is not None and line.denominator is not None
     return (
         say.short_date(line.date) if line.date else "",
-        "\n".join(part for part in (line.told(say.code) or say.named("kind", line.kind), line.fact) if part),
+        "\n".join(part for part in (line.told(say.code) or say.named("kind", line.kind), _fact(line, say)) if part),
         line.article,
         line.base,
         say.share(line.numerator or 0, line.denominator or 0) if shared else "",
         line.certainty,
         line.rupiah,
     )
+
+
+def _fact(line: Line, say: Language) -> str:
+    """What the line rests on; a mark that no device signed says so."""
+    return f"{line.fact} ({say('unsigned')})" if line.fact.startswith("legacy/") else line.fact
 
 
 def _days(person: EmployeeMonth, say: Language) -> Table | Statement:
@@ -111,7 +116,7 @@ def _all_lines(report: MonthReport, say: Language) -> Table:
             line.date,
             line.kind,
             line.told(say.code),
-            line.fact,
+            _fact(line, say),
             line.article,
             line.base,
             line.numerator,
