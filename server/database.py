@@ -16,8 +16,9 @@ from sqlalchemy.exc import DatabaseError
 
 from server.errors import ConfigError
 
-SCHEMA_VERSION = 3
-"""2: grants, agencies, heads, months in steps, shifts and sites as facts. 3: the national log. New tables only."""
+SCHEMA_VERSION = 4
+"""2: grants, agencies, heads, months in steps, shifts and sites as facts. 3: the national log. 4: marks of old
+machines. New tables only."""
 _ONLY_TABLES_ADDED_SINCE = 1
 _APPLICATION_ID = 0x48414452  # "HADR": tells our files from other SQLite files
 _BUSY_TIMEOUT_S = 15
