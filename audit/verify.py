@@ -179,9 +179,9 @@ class _Walk:
             self._settle()
         self.expected += 1
         try:
-            fields = entry.read(data)
-            if fields["seq"] != seq or fields["device"] != self._device:
-                raise ProtocolError(f"stored as entry {seq}, it states to be {fields['seq']} of {fields['device']}")
+            device, number, _ = entry.identify(data)
+            if (device, number) != (self._device, seq):
+                raise ProtocolError(f"stored as entry {seq}, it states to be entry {number} of {device}")
         except ProtocolError as error:
             report.add("entry", seq, seq, str(error), data)
         self._leaves.append(data)

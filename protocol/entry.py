@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from protocol import canonical
@@ -88,14 +89,27 @@ class Entry:
 
 def decode(data: bytes) -> Entry:
     """The entry of canonical bytes; ProtocolError names the field that is wrong."""
-    fields = read(data)
+    fields = _read(data)
     del fields["v"]
     common = {name: fields.pop(name) for name in _NAMED}
     return Entry(**common, body=fields)
 
 
-def read(data: bytes) -> dict[str, Any]:
-    """All fields of canonical bytes, checked as by `decode`: enough for who looks at millions of entries."""
+def identify(data: bytes) -> tuple[str, int, str]:
+    """Device, seq and kind of an entry's canonical bytes, checked as by `decode`: for those who see millions.
+
+    Several times faster where the bytes have the layout that entries of their kind mostly have.
+    """
+    _, _, rest = data.partition(b'"kind":"')
+    layout = _LAYOUTS.get(rest.partition(b'"')[0])
+    found = layout and len(data) <= MAX_BYTES and layout.match(data)
+    if found and _orderly(found):
+        return found["device"].decode(), int(found["seq"]), found["kind"].decode()
+    fields = _read(data)
+    return fields["device"], fields["seq"], fields["kind"]
+
+
+def _read(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise ProtocolError(f"entry: {len(data)} bytes, {MAX_BYTES} are allowed")
     fields = canonical.decode_object(data)
@@ -138,3 +152,55 @@ def _validate(fields: dict[str, Any]) -> None:
     presented = fields.get("presented_boottime_ms")
     if presented is not None and not 0 <= presented <= fields["boottime_ms"]:
         raise ProtocolError(f"entry: presented_boottime_ms {presented} lies after boottime_ms {fields['boottime_ms']}")
+
+
+# What needs no escape, and numbers that are surely small enough; anything else is left to `_read`.
+_WORD = rb'"[^"\\\x00-\x1f\x80-\xff]*"'
+_NATURAL = rb"(?:0|[1-9][0-9]{0,14})"
+_WHOLE = rb"(?:0|-?[1-9][0-9]{0,14})"
+_PAIR = rb'"[a-z][a-z0-9_]*":' + _WHOLE
+_OF_TYPE: dict[object, bytes] = {
+    str: _WORD,
+    int: _WHOLE,
+    (str, type(None)): rb"(?:null|" + _WORD + rb")",
+    (int, type(None)): rb"(?:null|" + _WHOLE + rb")",
+    list: rb"\[(?:%b(?:,%b)*)?\]" % (_WORD, _WORD),
+    dict: rb"\{(?:%b(?:,%b)*)?\}" % (_PAIR, _PAIR),
+}
+_OF_NAME = {
+    "v": b"%d" % VERSION,
+    "device": rb'"(?P<device>[A-Za-z0-9-]{1,32})"',
+    "seq": rb"(?P<seq>%b)" % _NATURAL,
+    "boot": rb'"[0-9a-f]{32}"',
+    "boottime_ms": rb"(?P<boottime_ms>%b)" % _NATURAL,
+    "wall_ms": _NATURAL,
+    "clock": rb'"(?:%b)"' % "|".join(CLOCK_STATES).encode(),
+    "presented_boottime_ms": rb"(?P<presented>%b)" % _NATURAL,
+    "measures": rb"(?P<measures>%b)" % _OF_TYPE[dict],
+}
+_KEYS = re.compile(rb'"([a-z0-9_]+)":')
+
+
+def _layout(kind: str) -> re.Pattern[bytes]:
+    """The canonical bytes of an entry of a known kind, in their usual layout."""
+    parts = []
+    for name in sorted(_ALL[kind]):
+        pattern = _OF_NAME.get(name) or (
+            rb'"(?P<kind>%b)"' % kind.encode() if name == "kind" else _OF_TYPE[FIELDS[kind][name]]
+        )
+        if name == "person":
+            pattern = pattern.replace(_WORD, rb'"[0-9a-f]{32}"')
+        parts.append(rb'"%b":%b' % (name.encode(), pattern))
+    return re.compile(rb"\{%b\}\Z" % rb",".join(parts))
+
+
+def _orderly(found: re.Match[bytes]) -> bool:
+    """Whether what a pattern cannot say holds too: the order of the measures' keys, and of the times."""
+    parts = found.groupdict()
+    names = _KEYS.findall(parts.get("measures", b""))
+    if any(name >= after for name, after in pairwise(names)):
+        return False
+    return int(parts.get("presented", b"0")) <= int(parts["boottime_ms"])
+
+
+_LAYOUTS = {kind.encode(): _layout(kind) for kind in FIELDS}

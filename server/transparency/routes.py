@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from protocol.national import pack_leaves
 from server.services import Services
@@ -63,7 +63,12 @@ def checkpoints(
 
 
 @router.get("/v1/logs/{device}/proof/{seq}")
-def proof(request: Request, device: str, seq: int, parts: Annotated[Services, Depends(services)]) -> Response:
+def proof(
+    request: Request,
+    device: str,
+    seq: Annotated[int, Path(ge=0, lt=2**53)],
+    parts: Annotated[Services, Depends(services)],
+) -> Response:
     """The tlog-proof of one entry, the national log's in it; for auditors."""
     with parts.database.read() as connection:
         service.check_auditor(connection, request.headers.get("authorization"))
