@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from server.allowance import month
 from server.allowance.catalogue import Words
 from server.commands.common import Commands, opened, shown_time
+from server.commands.lists import beside
 from server.comparison.command import compared, options_of
 from server.comparison.options import add_options
 from server.comparison.ours import our_people
@@ -59,6 +60,7 @@ def _report(options: argparse.Namespace) -> None:
     names = options.only.split(",") if options.only else list(REPORTS)
     with parts.database.read() as connection:
         reports = _reports(connection, parts, options.month, options.agency)
+    reports = beside(parts, reports, names)
     for path in write_reports(reports, options.out, (options.language or parts.config.language,), formats, names):
         print(path)
 

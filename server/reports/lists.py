@@ -10,19 +10,16 @@ from server.comparison.values import Comparison
 class DisciplineWarning:
     """Somebody near or at a step of the ladder of sanctions (PP 94/2021). The list warns; it decides nothing.
 
-    `days`: unexcused working days this year; `run`: the longest run of them; `step`: the next or reached sanction
-    in both languages; `at`: the number of days at which it stands; `reached`: whether the count is there already.
+    `days`: unexcused working days this year; `run`: the longest run of them; `text`: where that stands on the ladder,
+    `english` the same.
     """
 
     nip: str
     name: str
     days: int
     run: int
-    step: str
-    step_english: str
-    at: int
-    reached: bool
-    article: str = ""
+    text: str
+    english: str
 
 
 @dataclass(frozen=True)

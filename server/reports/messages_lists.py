@@ -100,7 +100,7 @@ LISTS: dict[str, tuple[str, str]] = {
     "cause:none": ("Belum terjelaskan", "Not explained"),
     # PP 94 warnings
     "discipline": ("Peringatan Disiplin (PP 94/2021)", "Discipline Warnings (PP 94/2021)"),
-    "discipline_table": ("Mendekati atau mencapai jenjang", "Near or at a step"),
+    "discipline_table": ("Mendekati atau mencapai suatu jenjang", "Near or at a step"),
     "discipline_none": ("Tidak ada pegawai yang mendekati suatu jenjang.", "Nobody is near a step."),
     "discipline_note": (
         "Daftar ini hanya memperingatkan. Hukuman disiplin hanya atas keputusan pejabat yang berwenang menghukum.",
@@ -109,10 +109,6 @@ LISTS: dict[str, tuple[str, str]] = {
     "absent_days": ("Hari TK setahun", "Absent days this year"),
     "absent_run": ("Beruntun", "In a row"),
     "step": ("Jenjang", "Step"),
-    "step_at": ("Pada hari ke", "At day"),
-    "reached": ("Tercapai", "Reached"),
-    "reached_yes": ("ya", "yes"),
-    "reached_no": ("kurang {days} hari", "{days} short"),
     # open duty orders
     "duty_orders": ("Surat Perintah Tugas yang Belum Selesai", "Open Duty Orders"),
     "duty_orders_table": ("Belum dikonfirmasi", "Not confirmed"),

@@ -28,25 +28,15 @@ def discipline(report: MonthReport, say: Language) -> Document | None:
 def _table(found: tuple[DisciplineWarning, ...], say: Language) -> Table:
     columns = (
         Column("no", say("no"), "count", 24),
-        Column("name", say("name"), "text", 112),
-        Column("nip", say("nip"), "code", 92),
-        Column("days", say("absent_days"), "count", 46),
+        Column("name", say("name"), "text", 120),
+        Column("nip", say("nip"), "code", 94),
+        Column("days", say("absent_days"), "count", 54),
         Column("run", say("absent_run"), "count", 50),
-        Column("step", say("step"), "text", 130),
-        Column("at", say("step_at"), "count", 44),
-        Column("reached", say("reached"), "text", 56),
+        Column("step", say("step"), "text", 200),
     )
     ordered = sorted(found, key=lambda one: (-one.days, -one.run, one.name, one.nip))
     rows = tuple(
-        (number, one.name, one.nip, one.days, one.run, _step(one, say), one.at, _reached(one, say))
+        (number, one.name, one.nip, one.days, one.run, one.text if say.code == "id" else one.english)
         for number, one in enumerate(ordered, 1)
     )
     return Table("discipline", say("discipline_table"), columns, rows)
-
-
-def _step(one: DisciplineWarning, say: Language) -> str:
-    return "\n".join(part for part in (one.step if say.code == "id" else one.step_english, one.article) if part)
-
-
-def _reached(one: DisciplineWarning, say: Language) -> str:
-    return say("reached_yes") if one.reached else say("reached_no", days=one.at - one.days)

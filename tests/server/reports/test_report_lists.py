@@ -21,8 +21,8 @@ from server.reports.model import MonthReport
 from server.reports.write import write_reports
 
 WARNINGS = (
-    DisciplineWarning("2", "Maria", 2, 1, "Teguran lisan", "Oral warning", 3, False, "PP 94/2021"),
-    DisciplineWarning("1", "Abdul", 9, 7, "Pernyataan tertulis", "Written statement", 7, True, "PP 94/2021"),
+    DisciplineWarning("2", "Maria", 2, 1, "1 hari lagi: teguran lisan", "1 more: oral warning"),
+    DisciplineWarning("1", "Abdul", 9, 7, "pernyataan tidak puas", "statement of dissatisfaction"),
 )
 ORDERS = (
     OpenOrder("SPT-2", "", "2", "Maria", "Jakarta", "2026-10-12T08:00:00+09:00", "2026-10-15", "issued", "accept"),
@@ -97,9 +97,9 @@ def test_differences_name_who_is_in_one_list_only_and_what_was_not_compared(fold
 
 def test_warnings_come_furthest_along_first_and_say_that_they_decide_nothing(folder: Path) -> None:
     rows = _rows(folder / "discipline-warnings.csv")
-    assert [(row["name"], row["days"], row["reached"]) for row in rows] == [
-        ("Abdul", "9", "yes"),
-        ("Maria", "2", "1 short"),
+    assert [(row["name"], row["days"], row["step"]) for row in rows] == [
+        ("Abdul", "9", "statement of dissatisfaction"),
+        ("Maria", "2", "1 more: oral warning"),
     ]
     assert "hanya memperingatkan" in _text(folder / "peringatan-disiplin.pdf")
 
