@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kiosk.errors import ClaimError
-from kiosk.files import write_durably
+from kiosk.files import make_folder, write_durably
 from protocol.manifest import Delegation, open_delegation
 from protocol.note import Signer, Verifier
 
@@ -50,7 +50,7 @@ def load_or_make_keys(state_dir: Path) -> Keys:
     for name in ("signing", "sealing"):
         path = state_dir / "keys" / f"{name}.key"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path.parent, 0o700)
             seed = Signer.generate("new").seed if name == "signing" else X25519PrivateKey.generate().private_bytes_raw()
             write_durably(path, seed, 0o600)
         parts.append(_read_key(path))
