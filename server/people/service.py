@@ -37,6 +37,11 @@ def add_officer(connection: Connection, officer: Officer, now_ms: int) -> None:
         raise Refused(f"{officer.id!r} cannot name an officer: letters, digits and . _ @ -, at most 64")
     if connection.execute(select(officers).where(officers.c.officer == officer.id)).first():
         raise Conflict(f"officer {officer.id} is there already")
+    if officer.employee != officer.employee.strip():
+        raise Refused(f"{officer.employee!r} is no employee's id: it has spaces around it")
+    same = select(officers.c.officer).where(officers.c.employee == officer.employee, officers.c.employee != "")
+    if (other := connection.execute(same).scalar()) is not None:
+        raise Conflict(f"employee {officer.employee} is officer {other} already: one person acts under one name")
     row = {"officer": officer.id, "name": officer.name, "role": officer.role, "employee": officer.employee}
     connection.execute(officers.insert(), row | {"added_ms": now_ms})
 
