@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol.errors import ProtocolError
 from protocol.merkle import KEPT_LEVELS, Frontier, leaf_hash, node_hash
 
+_BLOCK = 1 << KEPT_LEVELS
 MAX_PROOF = 64
 """Hashes: enough for 2^63 leaves."""
 
@@ -24,6 +25,7 @@ class Tree:
     size: int
     leaves: Callable[[int, int], Sequence[bytes]]
     kept: Callable[[int, int, int], Sequence[bytes]]
+    _blocks: dict[tuple[int, int], list[bytes]] = field(default_factory=dict, repr=False, compare=False)
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The hashes from the sibling of leaf `index` up to the children of the root of the first `size` leaves."""
@@ -69,18 +71,24 @@ class Tree:
 
     def _perfect(self, level: int, position: int) -> bytes:
         base = level - level % KEPT_LEVELS
-        return _merged(self._nodes(base, position << level - base, (position + 1) << level - base))
+        first = position << level - base
+        at = first % _BLOCK
+        if (base, first // _BLOCK) not in self._blocks:
+            self._blocks[base, first // _BLOCK] = self._block(base, first // _BLOCK)
+        return _merged(self._blocks[base, first // _BLOCK][at : at + (1 << level - base)])
 
-    def _nodes(self, level: int, first: int, end: int) -> list[bytes]:
-        if level:
-            nodes = list(self.kept(level, first, end))
-            if len(nodes) == end - first:
-                return nodes
-            below = level - KEPT_LEVELS
-            return [_merged(self._nodes(below, at << KEPT_LEVELS, (at + 1) << KEPT_LEVELS)) for at in range(first, end)]
-        nodes = [leaf_hash(data) for data in self.leaves(first, end)]
+    def _block(self, level: int, number: int) -> list[bytes]:
+        """Nodes of a level, or leaves' hashes: those that one node of the level above it in storage stands for."""
+        first = number * _BLOCK
+        end = min(first + _BLOCK, self.size >> level)
+        if not level:
+            leaves = self.leaves(first, end)
+            if len(leaves) != end - first:
+                raise ProtocolError(f"proof: of the entries {first} to {end - 1}, {len(leaves)} are stored")
+            return [leaf_hash(data) for data in leaves]
+        nodes = list(self.kept(level, first, end))
         if len(nodes) != end - first:
-            raise ProtocolError(f"proof: of the entries {first} to {end - 1}, {len(nodes)} are stored")
+            nodes = [_merged(self._block(level - KEPT_LEVELS, below)) for below in range(first, end)]
         return nodes
 
 
