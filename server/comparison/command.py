@@ -91,5 +91,5 @@ def _show(found: Comparison, say: Language) -> None:
     ]
     if rows:
         more = f", {SHOWN} / {len(rows)}" if len(rows) > SHOWN else ""
-        heads = ("", say("item"), say("difference"), say("explanation"))
+        heads = ("NIP / ID", say("item"), say("difference"), say("explanation"))
         show_table(say("differences_table") + more, heads, rows[:SHOWN])
