@@ -272,7 +272,7 @@ def _already_paid(connection: Connection, paid_in: date) -> dict[str, int]:
     chosen = set(connection.execute(select(susulan.c.run).where(susulan.c.paid_in == f"{paid_in:%Y-%m}")).scalars())
     paid = select(month_steps.c.run, month_steps.c.at_ms).where(month_steps.c.state == steps.PAID)
     chosen |= {run for run, at_ms in connection.execute(paid) if people.local_day(at_ms).replace(day=1) == paid_in}
-    states = dict(connection.execute(select(runs.c.run, runs.c.state)).tuples().all())
+    states = {row["run"]: row["state"] for row in connection.execute(select(runs.c.run, runs.c.state)).mappings()}
     found: dict[str, int] = defaultdict(int)
     for run in sorted(chosen):
         if states.get(run) not in (CLOSED, SUSULAN):
