@@ -90,7 +90,7 @@ format: 1
 zone: WIT
 shifts:
   office: {hours: [{days: [mon, tue, wed, thu, fri], start: "08:00", end: "16:00"}]}
-  night: {hours: [{days: [mon, tue, wed, thu, fri], start: "22:00", end: "06:00", ends_next_day: true}]}
+  night: {hours: [{days: [mon, tue, wed, thu, fri], start: "22:00", end: "05:00", ends_next_day: true}]}
 default_shift: office
 """
 
