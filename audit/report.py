@@ -53,6 +53,8 @@ class Report:
         unsigned = sum(device.unsigned for device in self.devices)
         proven = sum(device.proven for device in self.devices)
         lines = [f"OK: {proven:,} entries are what their devices signed; none is missing among them."]
+        if pruned := sum(device.pruned for device in self.devices):
+            lines.append(f"    {pruned:,} older ones were pruned here, as the root says; look for them at the server.")
         if unsigned:
             lines.append(f"    {unsigned:,} more are not yet under a signed checkpoint: nothing vouches for these.")
         lines.append("    Not shown by this: whether newer entries were cut off together with their checkpoints.")

@@ -55,7 +55,7 @@ def open_database(path: Path) -> Iterator[Source]:
             if b"devices" in tables:
                 yield Source(f"server database {path}", _server_logs(connection), whole=True)
             elif b"meta" in tables:
-                yield Source(f"kiosk journal {path}", _journal_logs(connection), whole=False)
+                yield Source(f"kiosk journal {path}", _journal_logs(connection, b"base" in tables), whole=False)
             else:
                 raise AuditError(f"{path} is neither a server's database nor a kiosk's journal: tables are missing")
     except (sqlite3.Error, OSError) as error:
@@ -85,16 +85,17 @@ def _connect(path: Path, folder: Path) -> sqlite3.Connection:
 def _server_logs(connection: sqlite3.Connection) -> Iterator[DeviceLog]:
     for (name,) in connection.execute(_DEVICES).fetchall():
         keys = connection.execute("SELECT signing_key FROM devices WHERE device = CAST(? AS TEXT)", (name,)).fetchall()
-        yield _log(connection, name, keys, "frontier", "device = CAST(:name AS TEXT)", settled=True)
+        yield _log(connection, name, keys, "frontier", "device = CAST(:name AS TEXT)")
 
 
-def _journal_logs(connection: sqlite3.Connection) -> Iterator[DeviceLog]:
+def _journal_logs(connection: sqlite3.Connection, pruned: bool) -> Iterator[DeviceLog]:
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     keys, frontier = [(meta.get(b"signing_key"),)], "(SELECT value FROM meta WHERE key = 'frontier')"
-    yield _log(connection, meta.get(b"device"), keys, frontier, ":name = :name", settled=False)
+    base = "SELECT ifnull(CAST(size AS INTEGER), -1), ifnull(CAST(frontier AS BLOB), x'') FROM base"
+    yield _log(connection, meta.get(b"device"), keys, frontier, ":name = :name", base if pruned else "SELECT 0, x''")
 
 
-def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str, settled: bool) -> DeviceLog:
+def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str, base: str = "") -> DeviceLog:
     def ask(question: str, low: object = None, high: object = None) -> list[Any]:
         return connection.execute(question, {"name": name, "low": low, "high": high}).fetchall()
 
@@ -102,10 +103,11 @@ def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str,
     checkpoints = f"SELECT CAST(size AS INTEGER), CAST(note AS BLOB), CAST({frontier} AS BLOB) FROM checkpoints"  # noqa: S608
     seq_and_bytes = "iif(seq < '', CAST(seq AS INTEGER), -1), ifnull(CAST(bytes AS BLOB), x'')"
     rows = f"SELECT {seq_and_bytes} FROM entries WHERE {whose} AND "  # noqa: S608
-    # One moment for both; what is appended afterwards is left for the next audit.
+    # One moment for all; what is appended afterwards is left for the next audit.
     connection.execute("BEGIN")
     signed = ask(f"{checkpoints} WHERE {whose} ORDER BY size")
     last = ask(rows + "seq BETWEEN 0 AND 9007199254740991 ORDER BY seq DESC LIMIT 1")
+    start = ask(base or "SELECT 0, x''")
     connection.execute("COMMIT")
     end = last[0][0] + 1 if last else 0
 
@@ -120,7 +122,7 @@ def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str,
 
     texts = [_text(key) for (key,) in keys if key]
     blobs = [(size or 0, note or b"", nodes or b"") for size, note, nodes in signed]
-    return DeviceLog(_text(name), texts, blobs, entries(), settled)
+    return DeviceLog(_text(name), texts, blobs, entries(), not base, *start[:1])
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from protocol import entry
-from protocol.checkpoint import Checkpoint, open_checkpoint
+from protocol.checkpoint import Checkpoint, device_key, open_checkpoint
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
 from protocol.note import Verifier
@@ -29,7 +29,8 @@ class DeviceLog:
 
     `keys`: what the source says are the device's verifier keys. `checkpoints`: (size, note, bytes of the tree's
     frontier at that size, or empty) by rising size. `entries`: (seq, bytes) by rising seq, read once.
-    `settled`: whoever keeps this log stores no entry without a checkpoint over it.
+    `settled`: whoever keeps this log stores no entry without a checkpoint over it. `base`: (size, frontier) of what
+    was pruned before the first entry; believed only as far as a signed root covers it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DeviceLog:
     checkpoints: Sequence[tuple[int, bytes, bytes]]
     entries: Iterable[tuple[int, bytes]]
     settled: bool
+    base: tuple[int, bytes] = (0, b"")
 
 
 @dataclass(slots=True)
@@ -55,13 +57,14 @@ class Finding:
 
 @dataclass(slots=True)
 class DeviceReport:
-    """`proven`: entries that give the roots which the device signed. `unsigned`: those after its last checkpoint."""
+    """`proven`: entries giving roots that the device signed. `unsigned`: after the last; `pruned`: before the first."""
 
     name: str
     entries: int = 0
     checkpoints: int = 0
     proven: int = 0
     unsigned: int = 0
+    pruned: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, what: str, seq_from: int | None, seq_to: int | None, detail: str, stored: bytes = b"") -> None:
@@ -75,17 +78,20 @@ class DeviceReport:
 
 def verify_log(log: DeviceLog, pinned: Sequence[Verifier] | None) -> DeviceReport:
     """Check a log with the pinned keys of its device, or with the source's own (`pinned` None), in one pass."""
-    report = DeviceReport(log.name, checkpoints=len(log.checkpoints))
+    start = Frontier()
+    with suppress(ProtocolError):  # otherwise all before the first entry is missing
+        start = Frontier.decode(*log.base)
+    report = DeviceReport(log.name, checkpoints=len(log.checkpoints), pruned=start.size)
     keys = _keys(log, pinned, report)
     signed = _signed_checkpoints(log, keys, report)
     last = signed[-1][0].size if signed else 0
-    walk = _Walk(log.name, signed, report)
+    walk = _Walk(log.name, signed, report, start)
     for seq, data in log.entries:
         walk.take(seq, data)
     expected = walk.expected
     if last > expected:
         report.add("missing", expected, last - 1, f"not stored, though the device signed a checkpoint of size {last}")
-    report.unsigned = max(0, expected - last)
+    report.unsigned = max(0, expected - max(last, start.size))
     if not keys and (report.entries or log.checkpoints):
         whose = "the source holds no usable" if pinned is None else "nobody pinned a"
         report.add("key", None, None, f"{whose} key of this device: nothing of its log can be verified")
@@ -93,15 +99,6 @@ def verify_log(log: DeviceLog, pinned: Sequence[Verifier] | None) -> DeviceRepor
         report.add("unsigned", last, expected - 1, "no checkpoint that the device signed covers them")
     report.findings.sort(key=lambda f: -1 if f.seq_from is None else f.seq_from)
     return report
-
-
-def device_key(text: str) -> tuple[str, Verifier]:
-    """The device that a verifier key is of, and the key; ProtocolError when it is not a device's key."""
-    key = Verifier.parse(text)
-    origin, _, device = key.name.rpartition("/device/")
-    if not origin or not entry.DEVICE.match(device) or not key.name.isprintable():
-        raise ProtocolError(f"verifier key {key.name!r}: not of a device, ORIGIN/device/DEVICE")
-    return device, key
 
 
 def _keys(log: DeviceLog, pinned: Sequence[Verifier] | None, report: DeviceReport) -> list[Verifier]:
@@ -155,14 +152,14 @@ def _trusted(checkpoint: Checkpoint, frontier: bytes) -> Frontier | None:
 class _Walk:
     """The pass over the entries: the tree grows with them and is compared wherever the device signed it."""
 
-    def __init__(self, device: str, signed: _Signed, report: DeviceReport) -> None:
-        self.expected = 0  # the next seq
+    def __init__(self, device: str, signed: _Signed, report: DeviceReport, start: Frontier) -> None:
+        self.expected = start.size  # the next seq
         self._device = device
         self._signed = deque(signed)
         self._report = report
-        self._tree = Frontier()
+        self._tree = start
         self._leaves: list[bytes] = []
-        self._base = 0  # the size at which the tree was last known to be right
+        self._start = self._base = start.size  # the size at which the tree was last known to be right
         self._whole = True  # False from a missing leaf or a wrong root on, until a frontier can be trusted again
 
     def take(self, seq: int, data: bytes) -> None:
@@ -213,11 +210,12 @@ class _Walk:
             self._report.add("checkpoint", None, None, f"the device signed two roots for size {size}")
             return
         detail = f"stored is not what the device signed: another root at size {size}"
-        detail += f", the right one at size {self._base}" if self._base else ""
+        right = self._base if self._base != self._start else 0  # what was pruned is right only under a right root
+        detail += f", the right one at size {right}" if right else ""
         widths = [1 << bit for bit in reversed(range(size.bit_length())) if size >> bit & 1]
         start = 0
         for index, width in enumerate(widths):
             end = start + width
-            if end > self._base and (trusted is None or trusted.nodes[index] != self._tree.nodes[index]):
-                self._report.add("altered", max(start, self._base), end - 1, detail)
+            if end > right and (trusted is None or trusted.nodes[index] != self._tree.nodes[index]):
+                self._report.add("altered", max(start, right), end - 1, detail)
             start = end

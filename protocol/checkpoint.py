@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from protocol.entry import DEVICE
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
 from protocol.note import Signer, Verifier, open_note, sign_note, unbase64
@@ -51,3 +52,12 @@ def decimal(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 16 or (text[0] == "0" and text != "0"):
         raise ProtocolError(f"{what}: {text!r} is not a number")
     return int(text)
+
+
+def device_key(text: str) -> tuple[str, Verifier]:
+    """The device that a verifier key is of, and the key; ProtocolError when it is not a device's key."""
+    key = Verifier.parse(text)
+    origin, _, device = key.name.rpartition("/device/")
+    if not origin or not DEVICE.match(device) or not key.name.isprintable():
+        raise ProtocolError(f"verifier key {key.name!r}: not of a device, ORIGIN/device/DEVICE")
+    return device, key

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.verify import DeviceLog, verify_log
+from kiosk.clock import FrameClock
+from kiosk.journal import Journal
 from protocol.checkpoint import Checkpoint
 from protocol.merkle import Frontier
 
@@ -26,7 +28,7 @@ def check(server: ServerFile, *more: object) -> list[tuple[object, ...]]:
 def test_an_honest_server_database_passes(server: ServerFile) -> None:
     said = hadir_audit("verify", server.path, "--json")
     assert said.code == 0
-    expected = {"entries": 200, "checkpoints": 10, "proven": 200, "unsigned": 0, "findings": []}
+    expected = {"entries": 200, "checkpoints": 10, "proven": 200, "unsigned": 0, "pruned": 0, "findings": []}
     assert said.report["devices"][0] == {"name": "K01", **expected}
     assert (said.report["verdict"], said.report["keys"]) == ("ok", "from source")
 
@@ -244,6 +246,39 @@ def test_a_journal_with_one_altered_entry_is_narrowed_by_the_kiosks_own_frontier
     said = hadir_audit("verify", journal, "--json")
     assert said.code == 1
     assert said.findings("K07") == [("altered", 8, 11)], "13 leaves are subtrees of 8, 4 and 1"
+
+
+def pruned(journal: Path, entries: int) -> None:
+    """Let the kiosk prune its journal."""
+    station = Journal(journal, "K07", signer_of("K07"), FrameClock(0))
+    assert station.prune(entries) == entries
+    station.close()
+
+
+def test_a_pruned_journal_verifies_from_the_tree_that_it_kept(journal: Path) -> None:
+    pruned(journal, 6)
+    said = hadir_audit("verify", journal)
+    assert said.code == 0
+    assert "7 entries are what their devices signed" in said.out
+    assert "6 older ones were pruned here" in said.out
+
+
+def test_pruning_that_the_kiosk_did_not_do_is_found(journal: Path) -> None:
+    pruned(journal, 6)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE seq IN (6, 7)")
+    assert hadir_audit("verify", journal, "--json").findings("K07") == [("missing", 6, 7)]
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE base SET size = 8, frontier = zeroblob(32)")
+    said = hadir_audit("verify", journal, "--json")
+    assert said.findings("K07") == [("altered", 0, 7)], "the subtree of 8 leaves is not the one that was signed"
+
+
+def test_a_kept_tree_that_is_none_makes_everything_before_the_first_entry_missing(journal: Path) -> None:
+    pruned(journal, 6)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE base SET size = 7")
+    assert hadir_audit("verify", journal, "--json").findings("K07") == [("missing", 0, 5)]
 
 
 def test_a_journal_entry_beyond_the_checkpoint_is_counted(journal: Path) -> None:
