@@ -7,7 +7,7 @@ from server.reports import pieces
 from server.reports.document import Block, Column, Document, Part, Row, Statement, Table
 from server.reports.language import Language
 from server.reports.lists import Arrear
-from server.reports.model import MonthReport
+from server.reports.model import PAYABLE, MonthReport
 
 
 def arrears(report: MonthReport, say: Language) -> Document | None:
@@ -18,7 +18,7 @@ def arrears(report: MonthReport, say: Language) -> Document | None:
     people, lines = _people(found, say), _lines(found, say)
     blocks: list[Block] = [Statement("", (say("arrears_none"),))]
     if people.rows:
-        total = sum(one.rupiah for one in found)
+        total = sum(one.rupiah for one in found if one.status == PAYABLE)
         blocks = [people, pieces.amount(say("arrears_total"), total, say), lines]
     blocks.extend(pieces.notes(report, say, say("arrears_note")))
     blocks.extend(pieces.signatures(report, say))

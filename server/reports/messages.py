@@ -131,6 +131,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "held_amount": ("Ditahan (Rp)", "Held (Rp)"),
     "held_none": ("Tidak ada pembayaran yang ditahan.", "No payment is held."),
     # the page
+    "elsewhere": (
+        "{count} lembar terlalu banyak untuk satu halaman ini; lihat {files}, atau tulis untuk satu perangkat daerah.",
+        "{count} sheets are too many for this one page; see {files}, or write one agency alone.",
+    ),
     "contents": ("Isi", "Contents"),
     # names of files
     "file:payments": ("daftar-pembayaran", "payment-list"),

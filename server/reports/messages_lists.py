@@ -140,7 +140,7 @@ LISTS: dict[str, tuple[str, str]] = {
         "Dihitung menurut aturan yang berlaku pada bulannya, dipajaki pada bulan pembayaran.",
         "Computed under the rules of its own month, taxed in the month of payment.",
     ),
-    "arrears_total": ("Jumlah susulan", "Sum of the changes"),
+    "arrears_total": ("Susulan yang dibayarkan", "Later changes paid now"),
     "for_month": ("Untuk bulan", "For month"),
     "paid_in": ("Dibayar bulan", "Paid in"),
     "arrears_net": ("Jumlah (Rp)", "Sum (Rp)"),

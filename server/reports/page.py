@@ -1,6 +1,7 @@
 """All reports of an agency as one HTML page that needs nothing else: no script, no font, no address."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO
@@ -10,11 +11,26 @@ from markupsafe import Markup, escape
 
 from server.reports.cells import shown_cell
 from server.reports.daycodes import day_code
-from server.reports.document import Block, Column, Document, Row, Table
+from server.reports.document import Block, Column, Document, Part, Row, Statement, Table
 from server.reports.language import Language
 from server.reports.safe import clean
 
 _TEMPLATES = Path(__file__).parent
+
+
+MOST_PARTS = 500
+"""Parts of one document (slips, as a rule) that a page holds: with seven thousand no browser opens it on a phone."""
+
+
+def shortened(document: Document) -> Document:
+    """The document, or, where it has more parts than a page can hold, one that says in which files they are."""
+    if len(document.parts) <= MOST_PARTS:
+        return document
+    say = Language(document.language)
+    files = [f"{say(f'file:{document.name}')}.pdf", *(f"{say(f'file:{table.name}')}.csv" for table in document.sheets)]
+    text = say("elsewhere", count=say.number(len(document.parts)), files=", ".join(files))
+    part = Part(document.title, (Statement("", (text,)),), anchor=f"{document.name}-elsewhere")
+    return replace(document, parts=(part,))
 
 
 def write_page(documents: Sequence[Document], out: BinaryIO) -> None:

