@@ -17,7 +17,7 @@ from kiosk.embedder import Embedder, cut
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.photos import read_photo
+from kiosk.stills import against, read_still
 from kiosk.values import CameraEvent, Face, Frame, Prompt, Reason
 
 _POSES: tuple[Prompt | None, ...] = (None, "turn_left", "turn_right", "look_up", "come_closer", None)
@@ -106,7 +106,7 @@ def enrol_from_photos(
                 vectors.append((number, vector))
     finally:
         tracker.close()
-    kept, report = _without_outliers(vectors, report, settings.apart)
+    kept, report = without_outliers(vectors, report, settings.apart)
     if not len(kept):
         lines = "; ".join(str(line) for line in report) or "no files were given"
         raise EnrolmentError(f"nobody can be enrolled from these photos: {lines}. Take a frontal photo in good light.")
@@ -116,25 +116,16 @@ def enrol_from_photos(
 def _photo(
     path: Path, number: int, tracker: FaceTracker, embedder: Embedder, settings: EnrolmentSettings
 ) -> tuple[ShotReport, NDArray[np.float32] | None]:
-    try:
-        picture = read_photo(path)
-    except EnrolmentError as error:
-        return ShotReport(path.name, f"unreadable: {error}"), None
-    # The tracker is made for films: a still is shown to it as a short one, long after the last.
-    scenes = [tracker.update(Frame(picture, 10.0 * number + 0.2 * i, i)) for i in range(5)]
-    if max(scene.others for scene in scenes) > 0:
-        return ShotReport(path.name, "two faces"), None
-    face = scenes[-1].served
-    if face is None:
-        return ShotReport(path.name, "no face"), None
-    angles = face.yaw, face.pitch, face.roll
-    against = quality.assess(picture, face.landmarks, angles, settings.limits)
-    if against:
-        return ShotReport(path.name, "quality", against), None
-    return ShotReport(path.name, "ok"), embedder.embed(*cut(picture, face.box))
+    still = read_still(path, number, tracker)
+    if still.picture is None or still.face is None:
+        return ShotReport(path.name, still.state), None
+    reasons = against(still, settings.limits)
+    if reasons:
+        return ShotReport(path.name, "quality", reasons), None
+    return ShotReport(path.name, "ok"), embedder.embed(*cut(still.picture, still.face.box))
 
 
-def _without_outliers(
+def without_outliers(
     vectors: list[tuple[int, NDArray[np.float32]]], report: list[ShotReport], apart: float
 ) -> tuple[NDArray[np.float32], list[ShotReport]]:
     """Templates near the middle one; the lines of the others say how far off they are."""
@@ -178,7 +169,7 @@ class _Guide:
             report.append(ShotReport(pose or "frontal", "ok"))
             vectors.append((number, self._embed(frame, face)))
         self._say("", self._now_s)
-        kept, report = _without_outliers(vectors, report, self._settings.apart)
+        kept, report = without_outliers(vectors, report, self._settings.apart)
         if len(kept) < self._settings.least_templates:
             lines = "; ".join(str(line) for line in report)
             raise EnrolmentError(f"too few shots agree on one person: {lines}. Start again with one person alone.")
