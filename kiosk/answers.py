@@ -8,9 +8,9 @@ from statistics import median
 from typing import Literal
 
 from kiosk import geometry
+from kiosk.blinks import Blink
+from kiosk.prompts import TURNS
 from kiosk.values import Face, Prompt, Reason
-
-TURNS: tuple[Prompt, Prompt] = ("turn_left", "turn_right")
 
 Progress = Literal["waiting", "answered", "failed"]
 
@@ -22,24 +22,32 @@ class AnswerSettings:
     `earliest_s`: faster than a person reacts to a picture (simple visual reaction is .2 s and more; the
     movement comes on top). `growth`: of the outer-eye distance. `blink_share`: of the person's own eye opening,
     below which eyes are shut; `blink_s`: how long they may be so (Kwon et al. 2013; asked for, longer).
+    `unasked_blink_s`: the same for a blink that nobody asked for, which must show in `unasked_frames` frames at least,
+    none farther apart than `unasked_step_s`: the mesh may slip for one frame.
+    `stray_turn`, `stray_growth`: a movement beside the one asked for. They keep the answers apart, so that no single
+    movement of a film answers two kinds of prompt.
     """
 
     turn: float = 16.0
     wrong_turn: float = 14.0
     look_up: float = 9.0
     wrong_pitch: float = 12.0
-    stray_turn: float = 22.0
+    stray_turn: float = 15.0
+    stray_growth: float = 1.2
     growth: float = 1.2
     shrink: float = 0.83
     blink_share: float = 0.55
     blink_s: tuple[float, float] = (0.06, 0.6)
+    unasked_blink_s: tuple[float, float] = (0.06, 0.5)
+    unasked_frames: int = 2
+    unasked_step_s: float = 0.07
     earliest_s: float = 0.25
     latest_s: float = 3.2
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What an answer is read from, of one frame. Degrees, pixels, eye aspect ratio."""
+    """What an answer is read from, of one frame. Degrees, pixels, eye aspect ratio of the more open eye."""
 
     time_s: float
     yaw: float
@@ -51,7 +59,7 @@ class Measure:
     def of(cls, time_s: float, face: Face) -> Measure:
         """The measures of a face."""
         size = geometry.outer_eye_distance(face.landmarks)
-        return cls(time_s, face.yaw, face.pitch, size, face.eyes_open)
+        return cls(time_s, face.yaw, face.pitch, size, max(geometry.eye_aspect_ratios(face.landmarks)))
 
 
 def straight(measures: Sequence[Measure]) -> Measure:
@@ -78,8 +86,7 @@ class Answer:
         """It failed by an answer that was given, not for want of one."""
         self.answered_s: float | None = None
         self._settings = settings
-        self._open_s = shown_s
-        self._shut: tuple[float, float, float] | None = None
+        self._blink = Blink(base.eyes, shown_s, settings.blink_share, settings.blink_s)
 
     def update(self, measure: Measure) -> Progress:
         """Take the next frame's measures in."""
@@ -114,11 +121,19 @@ class Answer:
         strayed = abs(measure.yaw - self.base.yaw)
         if strayed >= limits.stray_turn:
             return Reason(f"{self.prompt}: turned instead", strayed, limits.stray_turn, "°")
+        grown = measure.size / self.base.size
+        if self.prompt == "come_closer":
+            if grown <= limits.shrink:
+                return Reason("come_closer: went back", grown, limits.shrink)
+            if raised >= limits.wrong_pitch:
+                return Reason("come_closer: looked up instead", raised, limits.wrong_pitch, "°")
+            return None
+        if grown >= limits.stray_growth:
+            return Reason(f"{self.prompt}: came closer instead", grown, limits.stray_growth)
         if self.prompt == "look_up" and raised <= -limits.wrong_pitch:
             return Reason("look_up: looked down", -raised, limits.wrong_pitch, "°")
-        grown = measure.size / self.base.size
-        if self.prompt == "come_closer" and grown <= limits.shrink:
-            return Reason("come_closer: went back", grown, limits.shrink)
+        if self.prompt == "blink" and raised >= limits.look_up:
+            return Reason("blink: looked up instead", raised, limits.look_up, "°")
         return None
 
     def _done(self, measure: Measure) -> bool:
@@ -129,19 +144,4 @@ class Answer:
             return measure.pitch - self.base.pitch >= limits.look_up
         if self.prompt == "come_closer":
             return measure.size / self.base.size >= limits.growth
-        return self._blinked(measure)
-
-    def _blinked(self, measure: Measure) -> bool:
-        """A closing that ended; at low frame rates its length is known between two bounds, both must allow it."""
-        shut = measure.eyes < self._settings.blink_share * self.base.eyes
-        if shut:
-            before, first, _ = self._shut or (self._open_s, measure.time_s, 0.0)
-            self._shut = before, first, measure.time_s
-            return False
-        closing, self._shut = self._shut, None
-        self._open_s = measure.time_s
-        if closing is None:
-            return False
-        before, first, last = closing
-        shortest, longest = last - first, measure.time_s - before
-        return longest >= self._settings.blink_s[0] and shortest <= self._settings.blink_s[1]
+        return self._blink.update(measure.time_s, measure.eyes)

@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--gallery", type=Path, metavar="DIR", help="DIR/<identity>/<photos>")
     replay.add_argument("--enrol-from-first", type=float, metavar="SECONDS", help="enrol the clip's start as 'first'")
     replay.add_argument("--no-challenge", action="store_true", help="identify without checking liveness")
+    replay.add_argument("--light", action="store_true", help="play the light code: the source must render the lamp")
     replay.add_argument("--seed", type=int, help="repeat the same prompts")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -180,6 +181,7 @@ def _replay(options: argparse.Namespace) -> None:
             not options.no_challenge,
             options.json,
             options.seed,
+            options.light,
         ),
         sys.stdout,
         sys.stderr,

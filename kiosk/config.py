@@ -35,7 +35,8 @@ class KioskConfig:
 
     `authority`: file with the certificate authority that the server's TLS certificate must come from.
     `sync_every_s`: seconds between two contacts with the server. `keep_days`: how long entries stay here after the
-    server had them; longer than the oldest backup that the server may be restored from.
+    server had them; longer than the oldest backup that the server may be restored from. `light`: whether a white lamp
+    plays the light code that liveness reads back from the face; without it a screen steered live is not refused.
     """
 
     state_dir: Path
@@ -45,6 +46,7 @@ class KioskConfig:
     authority: Path | None = None
     sync_every_s: float = 15.0
     keep_days: int = 120
+    light: Literal["none", "lamp"] = "none"
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
 
     def __post_init__(self) -> None:

@@ -20,7 +20,8 @@ class DepthSettings:
     """Bounds in outer-eye distances (see flatness) unless said otherwise.
 
     `mesh`, `flow`: least residual of a living turn of 16° and more. On real clips of turning heads the mesh
-    leaves .040 and more, the points .024 and more; portraits on planes tilted to 45° leave .021 and .014 at most.
+    leaves .040 and more at the 5th percentile, the points .024; portraits on planes tilted to 45° leave .021 and .014
+    at most. A single living turn may leave less: it is asked for again.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
     share it. `fewest_points`, `fewest_around`: below these numbers nothing is said.

@@ -58,6 +58,13 @@ class Indicator:
         if text:
             self._screen(text)
 
+    def light(self, level: float | None) -> None:
+        """The white lamp at `level`, 0 to 1, as the light code wants it; None gives it back to what is shown."""
+        if level is not None:
+            self._lamp.value = level
+        elif self._shown is not None:
+            self._lamp.value = _SHOWS[self._shown[0]][3]
+
     def close(self) -> None:
         """All dark, pins given back."""
         for device in (self._green, self._amber, self._red, self._buzzer, self._lamp):

@@ -1,7 +1,8 @@
 """Liveness by challenge and response: unforeseen prompts, answered in time, by something deep, by one person.
 
-Fail-closed: `live` needs every prompt answered, depth measured in a turn, and one identity before, during and
-after. What is positively flat or somebody else is an `attack`; everything else is `undetermined`.
+Fail-closed: `live` needs every prompt answered, depth measured in a turn, a blink, one identity before, during and
+after, and where there is a lamp its light code read back from the face. What is positively flat or somebody else is an
+`attack`; everything else is `undetermined`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.answers import TURNS, Answer, AnswerSettings, Measure, straight
+from kiosk.answers import Answer, AnswerSettings, Measure, straight
+from kiosk.blinks import Blink
 from kiosk.depth import Depth, DepthSettings
+from kiosk.light import LightAnswer, LightCode, LightSettings
+from kiosk.prompts import POOL, TURNS, plans, replacements
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
-_OTHERS: tuple[Prompt, ...] = ("look_up", "blink", "come_closer")
 # Poses that speak against a shot, but not against measuring where the person is.
 _BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
 
@@ -29,6 +32,7 @@ class LivenessSettings:
 
     `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
     Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
+    `blink`: whether a blink must be seen, asked for where none comes by itself. `light`: None where no lamp is lit.
     """
 
     prompts: int = 2
@@ -48,7 +52,9 @@ class LivenessSettings:
     apart: float = 0.45
     apart_turned: float = 0.48
     during: tuple[float, float] = (9.0, 26.0)
-    pool: tuple[Prompt, ...] = (*TURNS, *_OTHERS)
+    pool: tuple[Prompt, ...] = POOL
+    blink: bool = True
+    light: LightSettings | None = None
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     depth: DepthSettings = field(default_factory=DepthSettings)
 
@@ -57,17 +63,21 @@ Phase = Literal["settle", "pause", "prompt", "hold", "after", "done"]
 
 
 class Liveness:
-    """One per track. `prompt`: what to show now. `verdict`: set once it is decided."""
+    """One per track. `prompt`: what to show now. `verdict`: set once it is decided.
+
+    `held`: nothing is asked while it is set, as before it is known whose tries are at stake.
+    """
 
     def __init__(self, settings: LivenessSettings, rng: random.Random, start_s: float) -> None:
         self.prompt: Prompt | None = None
         self.verdict: LivenessVerdict | None = None
+        self.held = False
         self._settings = settings
         self._rng = rng
         self._phase: Phase = "settle"
         self._since_s = start_s
         self._pause_s = 0.0
-        self._plan = self._draw_prompts()
+        self._plan: list[Prompt] = list(rng.choice(plans(settings.pool, settings.prompts)))
         self._asked: list[Prompt] = []
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
@@ -78,6 +88,9 @@ class Liveness:
         self._depth: Depth | None = None
         self._seen_s: float | None = None
         self._blinked = False
+        self._blink: Blink | None = None
+        self._blink_seen = not settings.blink
+        self._light: LightCode | None = None
         self._wanted: dict[str, float] = {}
         self._turned_of: dict[float, float] = {}
         self.base: Measure | None = None
@@ -92,10 +105,14 @@ class Liveness:
             return
         now_s = frame.time_s
         if face is None:
+            self._blink = None
             self._unseen(now_s)
             return
         self._seen_s = now_s
         measure = Measure.of(now_s, face)
+        if self._light is not None:
+            self._light.update(frame, face, measure)
+        self._watch_lids(measure)
         self._turned_of[now_s] = abs(measure.yaw - (0.0 if self.base is None else self.base.yaw))
         if self._phase == "settle":
             self._settle(face, measure)
@@ -105,6 +122,17 @@ class Liveness:
             self._watch(frame, face, measure)
         elif self._phase == "after":
             self._conclude(measure)
+
+    def ask_more(self, prompts: int) -> None:
+        """Ask `prompts` more than the settings say, as after failed tries; before anything was asked."""
+        if not self._asked:
+            count = min(self._settings.prompts + prompts, len(self._settings.pool))
+            self._plan = list(self._rng.choice(plans(self._settings.pool, count)))
+
+    @property
+    def light(self) -> float | None:
+        """How bright the lamp is to be now, 0 to 1; None while no code plays."""
+        return None if self._light is None or self.verdict is not None else self._light.level
 
     @property
     def looks_ahead(self) -> bool:
@@ -187,7 +215,10 @@ class Liveness:
             return
         self._recent.append(measure)
         self._straight_frames += 1
-        if self._straight_frames >= 2 and waited_s >= self._pause_s:
+        if self.held and waited_s > self._settings.settle_within_s:
+            limit = self._settings.settle_within_s
+            self._end("undetermined", [Reason("who this is was not told", waited_s, limit, " s")])
+        elif self._straight_frames >= 2 and waited_s >= self._pause_s and not self.held:
             self._ask(frame, face, measure)
 
     def _unasked(self, measure: Measure) -> bool:
@@ -210,6 +241,8 @@ class Liveness:
         self.prompt = prompt
         self._asked.append(prompt)
         self._asked_s = min(self._asked_s, measure.time_s)
+        if self._light is None and self._settings.light is not None:
+            self._light = LightCode(self._settings.light, self._rng, measure.time_s)
         self._answer = Answer(prompt, base, measure.time_s, self._settings.answers)
         self._depth = Depth(frame, face, face.landmarks, self._settings.depth)
         self._phase, self._since_s = "prompt", measure.time_s
@@ -262,6 +295,7 @@ class Liveness:
                 self._fail(now_s, short or Reason("depth of followed points", flow, limits.flow))
                 return
             self._depths.append(residuals)
+        self._blink_seen |= prompt == "blink"
         self._passed.append(prompt)
         self._plan.pop(0)
         self._next(now_s)
@@ -278,19 +312,16 @@ class Liveness:
             return
         failed = self._plan.pop(0) if self.prompt is not None else None
         for _ in range((failed is not None) + wary):
-            self._plan.insert(0, self._fresh(failed))
+            turned = bool(set(TURNS) & set(self._passed))
+            fresh = replacements(self._settings.pool, failed, self._plan, turned)
+            self._plan.insert(0, self._rng.choice(fresh))
         self._next(now_s)
-
-    def _fresh(self, failed: Prompt | None) -> Prompt:
-        """A prompt that is neither planned nor just failed; a turn where none is passed or planned yet."""
-        fresh = [p for p in self._settings.pool if p != failed and p not in self._plan]
-        if not any(p in TURNS for p in (*self._passed, *self._plan)):
-            fresh = [p for p in self._settings.pool if p in TURNS]
-        return self._rng.choice(fresh or list(self._settings.pool))
 
     def _next(self, now_s: float) -> None:
         self._answer = self._depth = None
         self._straight_frames = 0
+        if not self._plan and not self._blink_seen:
+            self._plan.append("blink")
         if self._plan:
             self._begin_pause(now_s)
         else:
@@ -309,9 +340,15 @@ class Liveness:
             if measure.time_s - self._since_s > self._settings.embed_within_s:
                 self._end("undetermined", [Reason(f"identity {missing[0]} the prompts was not measured")])
             return
-        self._judge_identity()
+        if self._light is not None and not self._light.enough:
+            return
+        lit = None if self._light is None else self._light.answer()
+        if lit is not None and lit.state in ("late", "shared"):
+            self._end("attack", list(lit.reasons), "screen" if lit.state == "late" else "print")
+        else:
+            self._judge_identity(lit)
 
-    def _judge_identity(self) -> None:
+    def _judge_identity(self, lit: LightAnswer | None) -> None:
         frontal = [v for _, turned, v in self._identities if turned <= self._settings.back_within]
         turned = [v for _, angle, v in self._identities if angle > self._settings.back_within]
         looks = np.stack(frontal)
@@ -326,6 +363,11 @@ class Liveness:
         if apart > limits.apart or apart_turned > limits.apart_turned:
             self._end("attack", [r for r in measured if (r.value or 0.0) > (r.threshold or 0.0)], "swap")
             return
+        if lit is not None:
+            if lit.state != "answered":
+                self._end("undetermined", list(lit.reasons))
+                return
+            measured += lit.reasons
         mesh, flow = min(self._depths, key=lambda pair: pair[1])
         depth = limits.depth
         measured += [Reason("mesh depth", mesh, depth.mesh), Reason("depth of followed points", flow, depth.flow)]
@@ -333,14 +375,22 @@ class Liveness:
 
     # -- helpers -----------------------------------------------------------------------------------------------
 
-    def _draw_prompts(self) -> list[Prompt]:
-        """Prompts in random order, none twice, at least one of them a turn."""
-        pool = list(self._settings.pool)
-        first = self._rng.choice([p for p in pool if p in TURNS])
-        pool.remove(first)
-        drawn = [first, *self._rng.sample(pool, self._settings.prompts - 1)]
-        self._rng.shuffle(drawn)
-        return drawn
+    def _watch_lids(self, measure: Measure) -> None:
+        """A blink by itself counts too, seen from the front: the far eye of a turned mesh is a guess."""
+        if self._blink_seen or self.base is None or not self._is_straight(measure):
+            self._blink = None
+            return
+        if self._blink is None:
+            limits = self._settings.answers
+            self._blink = Blink(
+                self.base.eyes,
+                measure.time_s,
+                limits.blink_share,
+                limits.unasked_blink_s,
+                limits.unasked_frames,
+                limits.unasked_step_s,
+            )
+        self._blink_seen = self._blink.update(measure.time_s, measure.eyes)
 
     def _is_straight(self, measure: Measure) -> bool:
         assert self.base is not None

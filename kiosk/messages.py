@@ -12,6 +12,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "already": ("✔ {name}, sudah tercatat {time}", "✔ {name}, already {time}"),
     "identified": ("✔ dikenali sebagai {name} (tanpa uji kehidupan)", "✔ identified as {name} (liveness not checked)"),
     "refused": ("✘ Ditolak: {reason}", "✘ Refused: {reason}"),
+    "used_up": ("✘ Terlalu banyak percobaan, tunggu {minutes} menit", "✘ Too many tries, wait {minutes} min"),
     "unknown": ("✘ Wajah tidak dikenal", "✘ Face not known"),
     "undetermined": ("✘ Belum pasti, coba lagi: {reason}", "✘ Not certain, try again: {reason}"),
     "not_ready": ("Belum siap: {reason}", "Not ready: {reason}"),

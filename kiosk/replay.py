@@ -23,6 +23,8 @@ from kiosk.errors import EnrolmentError, GalleryError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import Site
 from kiosk.indicator import Indicator
+from kiosk.light import LightSettings
+from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates, calibrated
 from kiosk.running import clock_of
 from kiosk.station import Station, StationSettings
@@ -43,6 +45,7 @@ class ReplayOptions:
     challenge: bool = True
     as_json: bool = False
     seed: int | None = None
+    light: bool = False
 
 
 def replay(options: ReplayOptions, out: TextIO, notes: TextIO) -> None:
@@ -80,7 +83,11 @@ def _serve(camera: Camera, templates: Templates, embedder: Embedder, options: Re
         indicator,
         clock,
         Site(templates=templates),
-        settings=StationSettings(language="en", challenge=options.challenge),
+        settings=StationSettings(
+            language="en",
+            challenge=options.challenge,
+            liveness=LivenessSettings(light=LightSettings() if options.light else None),
+        ),
         rng=None if options.seed is None else random.Random(options.seed),  # noqa: S311  # only to repeat a run
         on_decision=show,
     )

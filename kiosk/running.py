@@ -19,14 +19,19 @@ from kiosk.errors import CameraError, GalleryError, JournalError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
-from kiosk.journal import Journal
+from kiosk.journal import Journal, JournalReader
+from kiosk.light import LightSettings
+from kiosk.liveness import LivenessSettings
 from kiosk.messages import say
 from kiosk.pruning import prune
 from kiosk.service import notify, stopping
 from kiosk.station import Station, StationSettings
+from kiosk.tries import Tries
+from protocol import entry
 
 _WATCHDOG_EVERY_S = 2.0
 _REOPEN_EVERY_S = 5.0
+_LOOKED_BACK = 5000  # entries: more than a day's
 _HARDWARE = ("picamera2:", "v4l2:", "rtsp:", "rtsps:")
 
 
@@ -55,9 +60,10 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         site, fault = _first_site(store, clock)
         if fault:
             indicator.show("fault", fault)
-        station = Station(
-            camera, tracker, embedder, indicator, clock, site, journal, StationSettings(language=config.language)
-        )
+        light = LightSettings() if config.light == "lamp" else None
+        settings = StationSettings(language=config.language, liveness=LivenessSettings(light=light))
+        tries = _tries_of_today(journal)
+        station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)
         control = ControlSocket(
             config.state_dir / "station.sock",
             {
@@ -112,6 +118,18 @@ def _first_site(store: GalleryStore, clock: Clock) -> tuple[Site, str]:
             return store.load(identity, dimension), str(error)
         except GalleryError:
             return Site(), str(error)
+
+
+def _tries_of_today(journal: Journal) -> Tries:
+    """What failed in the last day: pulling the plug starts nothing anew."""
+    tries = Tries()
+    reader = JournalReader(journal.path)
+    try:
+        first = max(reader.base().size, journal.size - _LOOKED_BACK)
+        tries.recall(entry.decode(data) for data in reader.read(first, _LOOKED_BACK))
+    finally:
+        reader.close()
+    return tries
 
 
 def _apply(station: Station, store: GalleryStore, clock: Clock) -> dict[str, Any]:

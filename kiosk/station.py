@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from kiosk import __version__, record
@@ -19,6 +20,7 @@ from kiosk.indicator import Indicator
 from kiosk.journal import Journal
 from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.messages import Language, say
+from kiosk.tries import USED_UP, Tries
 from kiosk.values import CameraEvent, Decision, Frame, Lamp, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
@@ -29,6 +31,7 @@ _GONE_AMONG_OTHERS_S = 2.0
 _HINT_AFTER_S = 0.7
 # After a decision it is enough to look now and then whether the person is still there.
 _IDLE_EVERY = 3
+_NOT_DEFENDED = "a screen that is steered live, or that plays a film by chance right: no lamp plays a light code"
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -64,6 +67,7 @@ class Station:
         settings: StationSettings = StationSettings(),
         rng: random.Random | None = None,
         on_decision: Callable[[Decision], None] = lambda decision: None,
+        tries: Tries | None = None,
     ) -> None:
         if journal is not None and not settings.challenge:
             raise ValueError("a station that does not check liveness cannot open a journal")
@@ -76,11 +80,14 @@ class Station:
         self._settings = settings
         self._rng = rng or random.SystemRandom()
         self._on_decision = on_decision
+        # Tries are counted where they are written down: without a journal each visit is the first.
+        self._tries = (tries or Tries()) if journal is not None else None
         self._steps = StepDetector()
         self._visit: Visit | None = None
         self._seen_s = 0.0
         self._attempts = 0
         self._prompt: Prompt | None = None
+        self._light: float | None = None
         self._hint = ("", 0.0)
         self._lamp: Lamp = "idle"
         self._result_until_s = 0.0
@@ -156,16 +163,19 @@ class Station:
             self._embedder.submit((visit.track, number), frame.image, face.box)
             self.embeddings += 1
         self._collect(wait=not self._camera.live)
+        decision = self._admit(visit, frame.time_s)
         self._ask(frame.time_s, hint)
-        decision = visit.decide(frame.time_s)
+        decision = decision or visit.decide(frame.time_s)
         if decision is not None:
-            self._decided(decision)
+            self._decided(decision, visit.asked)
 
     def _begin(self, track: int, time_s: float) -> None:
         liveness = Liveness(self._settings.liveness, self._rng, time_s) if self._settings.challenge else None
         if self._visit is None or self._visit.track != track:
             self._attempts = 0
         self._attempts += 1
+        if liveness is not None:
+            liveness.held = True
         presented_s = None if self._visit is None or self._visit.track != track else self._visit.presented_s
         self._visit = Visit(track, time_s, liveness, self._settings.visit)
         self._visit.presented_s = presented_s
@@ -181,8 +191,9 @@ class Station:
                 self._collect(wait=True, visit=visit)
             decision = visit.decide(time_s, ended=True, last=last)
             if decision is not None:
-                self._decided(decision)
+                self._decided(decision, visit.asked)
         self._set_prompt(None, time_s)
+        self._set_light(None, time_s)
 
     def _finish(self, time_s: float) -> None:
         self._leave(time_s, last=True)
@@ -204,29 +215,65 @@ class Station:
             self._hint = (hint, time_s)
         return hint if time_s - self._hint[1] >= _HINT_AFTER_S else ""
 
+    def _admit(self, visit: Visit, time_s: float) -> Decision | None:
+        """Once it is known who wants to be let in: ask, ask more than usual, or turn away."""
+        liveness, person = visit.liveness, visit.person
+        if liveness is None or not liveness.held or person is None:
+            return None
+        liveness.held = False
+        if self._tries is None:
+            return None
+        now_ms = self._clock.read().wall_ms
+        wait_s = self._tries.wait_s(person, now_ms)
+        if wait_s > 0:
+            return visit.turn_away(time_s, Reason(USED_UP, wait_s, unit=" s to wait"))
+        liveness.ask_more(self._tries.more_prompts(person, now_ms))
+        return None
+
     def _ask(self, time_s: float, hint: str) -> None:
         visit = self._visit
+        self._set_light(None if visit is None or visit.liveness is None else visit.liveness.light, time_s)
         prompt = visit.liveness.prompt if visit is not None and visit.liveness is not None else None
         self._set_prompt(prompt, time_s)
         text = say(prompt or hint or "look_here", self._settings.language)
         self._show("prompt", time_s, text)
 
-    def _decided(self, decision: Decision) -> None:
-        """Write it down; only what is durable is shown green."""
+    def _decided(self, decision: Decision, asked: bool) -> None:
+        """Write it down; only what is durable is shown green. `asked`: a prompt was shown."""
         self._set_prompt(None, decision.time_s)
+        self._set_light(None, decision.time_s)
         language = self._settings.language
         lamp: Lamp = "refused"
         person = decision.match.person if decision.match is not None else None
         name = self.site.names.get(person or "", person or "")
         if decision.decision == "granted" and person is not None:
             lamp, text = self._grant(decision, person, name)
-        elif not self._write("refusal", record.refusal(decision, *self._circumstances(decision))):
+        elif not self._refuse(decision, asked):
             lamp, text = "fault", say("not_saved", language, reason=self._fault)
+        elif decision.reasons and decision.reasons[0].name == USED_UP:
+            text = say("used_up", language, minutes=str(math.ceil((decision.reasons[0].value or 0.0) / 60)))
         else:
             text = say(decision.decision, language, reason=_reason(decision.reasons))
         self._result_until_s = decision.time_s + self._settings.show_result_s
         self._show(lamp, decision.time_s, text)
         self._on_decision(decision)
+
+    def _refuse(self, decision: Decision, asked: bool) -> bool:
+        """Write a refusal down and count the try; while nobody may try, one line is enough. False: not saved."""
+        match, tries = decision.match, self._tries
+        if tries is not None:
+            person = (match.person if match is not None and decision.decision != "unknown" else None) or ""
+            now_ms = self._clock.read().wall_ms
+            wait_s = tries.wait_s(person, now_ms)
+            if wait_s > 0:
+                if not tries.note(person, now_ms):
+                    return True
+                used_up = Reason(USED_UP, wait_s, unit=" s to wait")
+                others = tuple(reason for reason in decision.reasons if reason.name != USED_UP)
+                decision = replace(decision, reasons=(used_up, *others))
+            elif asked or decision.decision in ("unknown", "refused"):
+                tries.failed(person, now_ms)
+        return self._write("refusal", record.refusal(decision, *self._circumstances(decision)))
 
     def _grant(self, decision: Decision, person: str, name: str) -> tuple[Lamp, str]:
         language = self._settings.language
@@ -311,6 +358,8 @@ class Station:
             "manifest": self.site.manifest.version if self.site.manifest else 0,
             "gallery": self.site.gallery_version,
             "not_ready": self._not_ready(),
+            "light": "none" if self._settings.liveness.light is None else "lamp",
+            "not_defended": _NOT_DEFENDED if self._settings.liveness.light is None else "",
         }
 
     def _probe(self) -> None:
@@ -340,6 +389,12 @@ class Station:
         if prompt != self._prompt:
             self._prompt = prompt
             self._camera.tell(CameraEvent(time_s, "prompt", prompt or ""))
+
+    def _set_light(self, level: float | None, time_s: float) -> None:
+        if level != self._light:
+            self._light = level
+            self._indicator.light(level)
+            self._camera.tell(CameraEvent(time_s, "light", "" if level is None else f"{level:.2f}"))
 
     def _show(self, lamp: Lamp, time_s: float, text: str = "") -> None:
         if lamp != self._lamp:

@@ -32,11 +32,12 @@ class Frame:
 class CameraEvent:
     """What the loop did, told to the camera so that a simulated or external one can answer it.
 
-    `event` "prompt": `value` is a Prompt, or "" when the prompt ends. `event` "lamp": `value` is a Lamp.
+    `event` "prompt": `value` is a Prompt, or "" when the prompt ends. `event` "lamp": `value` is a Lamp. `event`
+    "light": `value` is the white lamp's level, "0.00" to "1.00", or "" when the light code is over.
     """
 
     time_s: float
-    event: Literal["prompt", "lamp"]
+    event: Literal["prompt", "lamp", "light"]
     value: str
 
 

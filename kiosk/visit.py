@@ -89,6 +89,21 @@ class Visit:
             self._match = search(templates, np.stack(self._shots))
             self.compute_ms["match"] += 1e3 * (time.perf_counter() - started)
 
+    @property
+    def asked(self) -> bool:
+        """Whether a prompt was shown: then whatever comes of it is a try."""
+        return self._prompted
+
+    @property
+    def person(self) -> str | None:
+        """Whom the face is known to be, once that is settled."""
+        match = self._identity(ended=False)
+        return match.person if match is not None and match.outcome == "known" else None
+
+    def turn_away(self, time_s: float, reason: Reason) -> Decision:
+        """Refuse without having asked anything."""
+        return self._settle(time_s, "refused", _PENDING, (reason,))
+
     def decide(self, time_s: float, ended: bool = False, last: bool = False) -> Decision | None:
         """The decision, once there is one. `ended`: the track is over, decide with what is at hand, but not about
         somebody who only walked past. `last`: the stream is over as well, so that every shot must do."""

@@ -1,0 +1,165 @@
+"""The light code: the lamp plays a random pattern, and the face must answer it, at once and more than the room does.
+
+A face at 70 cm takes most of a lamp's light, the wall behind it a tenth of that; a display shines by itself and
+gives back little of it. What is measured is the correlation of the face's brightness with the pattern once the
+head's own movement is taken out, so too little light or too much sun lowers it: the measurement knows its own noise.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk import geometry
+from kiosk.answers import Measure
+from kiosk.values import Face, Frame, Reason
+
+_ROUGH = 8  # every so many pixels of the room
+_DIFFERENCE_S = 0.1
+_LAG_STEP_S = 0.02
+_LATE_S = 1.2
+_FEWEST_FRAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LightSettings:
+    """Times in seconds. `levels`: low and high brightness of the lamp, 1 is full.
+
+    `symbol_s`: how long each level stands; two and a half changes up and down a second at most (WCAG 2.3.1 allows
+    three flashes). `fewest`: symbols that a code must have had. `correlation`: least correlation of the changes of the
+    face's brightness with the code's. `depth`: least relative change of the face between the levels; a display gives
+    back under .01. `latest_s`: how late the face may answer; cameras and lamps take some of it. `shared`: the room's
+    change over the face's.
+    """
+
+    levels: tuple[float, float] = (0.3, 1.0)
+    symbol_s: float = 0.2
+    fewest: int = 18
+    correlation: float = 0.8
+    depth: float = 0.025
+    latest_s: float = 0.16
+    shared: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class LightAnswer:
+    """What the face made of the code. `late`: it answered later than light does. `shared`: its surroundings answered
+    as much, as those of a print do."""
+
+    state: Literal["answered", "late", "shared", "weak"]
+    reasons: tuple[Reason, ...]
+
+
+class _Response(NamedTuple):
+    """Correlation with the code, and the relative change of face and room between its two levels."""
+
+    correlation: float
+    depth: float
+    room: float
+
+
+class LightCode:
+    """One code, from the moment it starts. `level`: what the lamp is to show now."""
+
+    def __init__(self, settings: LightSettings, rng: random.Random, start_s: float) -> None:
+        self._settings, self._rng = settings, rng
+        self._changes: list[tuple[float, float]] = []
+        self._samples: list[tuple[float, float, float, float, float, float]] = []
+        self.level = settings.levels[1]
+        self.symbols = 0
+        self._draw(start_s)
+
+    def update(self, frame: Frame, face: Face, measure: Measure) -> None:
+        """Read the frame, then go on in the code."""
+        inside, around = _brightness(frame.image, face)
+        sizes = float(np.log(measure.size))
+        self._samples.append((frame.time_s, inside, around, measure.yaw, measure.pitch, sizes))
+        if frame.time_s - self._since_s >= self._settings.symbol_s - 1e-6:
+            self._draw(frame.time_s)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the code has been long enough to be no chance."""
+        return self.symbols > self._settings.fewest
+
+    def answer(self) -> LightAnswer:
+        """Judge what was seen so far."""
+        limits = self._settings
+        lags = np.arange(0.0, _LATE_S, _LAG_STEP_S)
+        found = [self._fit(float(lag)) for lag in lags]
+        best = max(range(len(lags)), key=lambda number: found[number].correlation)
+        timely = max(found[: int(np.searchsorted(lags, limits.latest_s + 1e-6))], key=lambda one: one.correlation)
+
+        def passes(one: _Response) -> bool:
+            return one.correlation >= limits.correlation and one.depth >= limits.depth
+
+        measured = (
+            Reason("light answered by the face", timely.correlation, limits.correlation),
+            Reason("face's change with the light", timely.depth, limits.depth),
+        )
+        if passes(timely):
+            shared = timely.room / timely.depth
+            if shared > limits.shared:
+                return LightAnswer("shared", (Reason("surroundings answer the light", shared, limits.shared),))
+            return LightAnswer("answered", measured)
+        if passes(found[best]):
+            return LightAnswer("late", (Reason("light answered late", float(lags[best]), limits.latest_s, " s"),))
+        return LightAnswer("weak", measured[:1] if timely.correlation < limits.correlation else measured[1:])
+
+    def _draw(self, now_s: float) -> None:
+        self.level = self._rng.choice(self._settings.levels)
+        self.symbols += 1
+        self._since_s = now_s
+        self._changes.append((now_s, self.level))
+
+    def _fit(self, lag_s: float) -> _Response:
+        """The answer to the code `lag_s` late."""
+        if len(self._samples) < _FEWEST_FRAMES:
+            return _Response(0.0, 0.0, 0.0)
+        rows = np.array(self._samples)
+        times, (_, face, room, yaw, pitch, size) = rows[:, 0], rows.T
+        began = np.searchsorted([moment for moment, _ in self._changes], times - lag_s - 1e-6) - 1
+        levels = np.array([level for _, level in self._changes])[np.maximum(began, 0)]
+        step = max(1, round(_DIFFERENCE_S / float(np.median(np.diff(times)))))
+        near = times[step:] - times[:-step] <= 2.5 * _DIFFERENCE_S
+
+        def changes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return (values[step:] - values[:-step])[near]
+
+        # A head that turns or nods takes its own shadow along: that part of the change says nothing of the lamp.
+        moved = np.column_stack([np.ones(int(near.sum())), *map(changes, (yaw, np.abs(yaw), pitch, size))])
+        columns = np.column_stack([changes(levels), changes(face), changes(room)])
+        fitted, *_ = np.linalg.lstsq(moved, columns, rcond=None)
+        code, face, room = (columns - moved @ fitted).T
+        power, spread = float(code @ code), float(face @ face)
+        if power < 1e-9 or spread < 1e-12:
+            return _Response(0.0, 0.0, 0.0)
+        span = self._settings.levels[1] - self._settings.levels[0]
+        along = float(code @ face)
+        return _Response(along / (power * spread) ** 0.5, span * along / power, span * float(code @ room) / power)
+
+
+def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
+    """Logarithms of the mean grey of the face's middle and of the room beside and above the head."""
+    oval = face.landmarks[geometry.OVAL, :2]
+    centre = oval.mean(axis=0)
+    inner = np.round(centre + 0.75 * (oval - centre)).astype(np.int32)
+    height, width = image.shape[:2]
+    x0, y0 = np.clip(inner.min(axis=0), 0, (width - 1, height - 1))
+    x1, y1 = np.clip(inner.max(axis=0), (x0 + 1, y0 + 1), (width, height))
+    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    cv2.fillConvexPoly(mask, inner - np.array((x0, y0), np.int32), 1)
+    inside = sum(cv2.mean(image[y0:y1, x0:x1], mask)[:3]) / 3
+    x, y, w, h = face.box
+    rough = image[::_ROUGH, ::_ROUGH]
+    away = np.ones(rough.shape[:2], bool)
+    # Shoulders and hands belong to the person, not to the room.
+    away[max(y - h // 2, 0) // _ROUGH :, max(x - 3 * w // 2, 0) // _ROUGH : (x + 5 * w // 2) // _ROUGH] = False
+    # Who fills the picture leaves no room to compare with: what is seen in its place moves with the face.
+    around = float(rough[away].mean()) if away.sum() >= 50 else inside
+    return float(np.log(inside + 1.0)), float(np.log(around + 1.0))

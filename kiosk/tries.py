@@ -1,0 +1,114 @@
+"""How often somebody may try: by resembled person, and at this kiosk for faces that it does not know.
+
+Whoever may try for ever will pass by chance one day. A failed try is a refusal in the journal, so the count outlives
+a restart; nothing else is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kiosk.light import LightSettings
+from kiosk.liveness import LivenessSettings
+from kiosk.prompts import guess_probability, light_guess_probability
+from protocol.entry import Entry
+
+DAY_MS = 86_400_000
+USED_UP = "too many tries"
+
+
+@dataclass(frozen=True, slots=True)
+class TrySettings:
+    """`a_day`: failed tries for one person in 24 hours, after which only another day, or other people, help.
+    `before_pause`: failed tries without a pause; each one after it costs `pause_s`. `unknown_before_pause`, within
+    `unknown_within_s`: faces not known, after which unknown ones are not looked at for `pause_s`.
+    `more_prompts`: asked in addition for each failed try of the last `wary_s`, up to `most_more`.
+    """
+
+    a_day: int = 5
+    before_pause: int = 2
+    pause_s: float = 60.0
+    unknown_before_pause: int = 10
+    unknown_within_s: float = 300.0
+    more_prompts: int = 1
+    most_more: int = 2
+    wary_s: float = 600.0
+
+
+class Tries:
+    """Failed tries of the last 24 hours. Times are the wall clock's, Unix milliseconds; person "" is nobody known."""
+
+    def __init__(self, settings: TrySettings = TrySettings()) -> None:
+        self.settings = settings
+        self._failed: dict[str, list[int]] = {}
+        self._noted: dict[str, int] = {}
+
+    def recall(self, entries: Iterable[Entry]) -> None:
+        """Take over what the journal holds, in its order."""
+        for entry in entries:
+            if entry.kind == "refusal" and USED_UP not in entry.body["reasons"]:
+                unknown = entry.body["decision"] == "unknown"
+                self.failed("" if unknown else entry.body["person"] or "", entry.wall_ms)
+
+    def failed(self, person: str, now_ms: int) -> None:
+        """Count one."""
+        self._failed[person] = [*self._of_today(person, now_ms), now_ms]
+
+    def count(self, person: str, now_ms: int) -> int:
+        """Failed tries of the last 24 hours."""
+        return len(self._of_today(person, now_ms))
+
+    def more_prompts(self, person: str, now_ms: int) -> int:
+        """Prompts to ask in addition, because of what failed lately."""
+        lately = [at for at in self._of_today(person, now_ms) if now_ms - at <= 1000 * self.settings.wary_s]
+        return min(len(lately) * self.settings.more_prompts, self.settings.most_more)
+
+    def wait_s(self, person: str, now_ms: int) -> float:
+        """Seconds until this person may try again; 0 when now."""
+        failed, limits = self._of_today(person, now_ms), self.settings
+        if not failed:
+            return 0.0
+        pause_ends_ms = failed[-1] + round(1000 * limits.pause_s)
+        if person == "":
+            lately = [at for at in failed if now_ms - at <= 1000 * limits.unknown_within_s]
+            ends_ms = pause_ends_ms if len(lately) >= limits.unknown_before_pause else 0
+        elif len(failed) >= limits.a_day:
+            ends_ms = failed[-limits.a_day] + DAY_MS
+        else:
+            ends_ms = pause_ends_ms if len(failed) >= limits.before_pause else 0
+        return max(0.0, (ends_ms - now_ms) / 1000)
+
+    def note(self, person: str, now_ms: int) -> bool:
+        """Whether the present pause is yet to be written down: one line for each, not one for each who comes."""
+        latest = self._failed[person][-1] if self._of_today(person, now_ms) else 0
+        fresh = self._noted.get(person) != latest
+        self._noted[person] = latest
+        return fresh
+
+    def _of_today(self, person: str, now_ms: int) -> list[int]:
+        return [at for at in self._failed.get(person, []) if now_ms - at < DAY_MS]
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a film made beforehand can hope for: probability that it passes the prompts, the light code (1 without),
+    one try, and one of the `tries` that a day allows for one person."""
+
+    prompts: float
+    light: float
+    one_try: float
+    tries: int
+    a_day: float
+
+
+def chance(
+    liveness: LivenessSettings, light: LightSettings | None = None, tries: TrySettings = TrySettings()
+) -> Chance:
+    """The chance of guessing, from the prompts' own pool; `light` as for a kiosk with a lamp.
+
+    Further prompts after a failure are left out: who waits long enough is not asked them.
+    """
+    prompts = guess_probability(liveness.pool, liveness.prompts, liveness.retries)
+    lit = 1.0 if light is None else light_guess_probability(light.fewest, light.correlation)
+    return Chance(prompts, lit, prompts * lit, tries.a_day, 1.0 - (1.0 - prompts * lit) ** tries.a_day)
