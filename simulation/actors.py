@@ -13,7 +13,7 @@ from numpy.random import Generator
 from kiosk.values import CameraEvent
 from simulation.body import Body
 from simulation.head import Head, Pose, draw
-from simulation.instruments import Instrument
+from simulation.lamp import Lamp
 from simulation.motion import Channel, Sway
 from simulation.portrait import Picture
 
@@ -31,8 +31,19 @@ class Actor(Protocol):
     def gone(self, time_s: float) -> bool:
         """True once the actor has left the picture."""
 
-    def draw(self, image: Picture, time_s: float, focal: float) -> None:
-        """Draw oneself into `image`, in place; `focal` in pixels."""
+    def draw(self, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
+        """Draw oneself into `image`, in place, as lit by `lamp`; `focal` in pixels."""
+
+
+class Held(Protocol):
+    """What a presenter holds up. `nearer`: the factor on the usual distance at which it is held; `lit_share`: share of
+    its brightness that is light from outside."""
+
+    nearer: float
+    lit_share: float
+
+    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, shade: float = 1.0) -> None:
+        """Draw it at `pose`, `age_s` seconds after it was brought."""
 
 
 class _Visitor:
@@ -113,13 +124,20 @@ class Living(_Visitor):
             self._blink(at, float(self._random.uniform(0.15, 0.25)))
             self._next_blink = at + float(self._random.uniform(2.5, 5.0))
 
-    def draw(self, image: Picture, time_s: float, focal: float) -> None:
+    def draw(self, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
+        """As `Actor.draw`."""
+        self._draw_at(self._pose_at(time_s), image, focal, lamp)
+
+    def _pose_at(self, time_s: float) -> Pose:
         if time_s >= self._next_blink:
             self._blink(time_s, float(self._random.uniform(0.05, 0.1)))
             self._next_blink = time_s + float(self._random.uniform(2.5, 6.0))
-        pose = self._pose(time_s)
-        self._body.draw(image, pose.x, pose.y, pose.z, focal)
-        draw(self._head, pose, image, focal)
+        return self._pose(time_s)
+
+    def _draw_at(self, pose: Pose, image: Picture, focal: float, lamp: Lamp) -> None:
+        shade = lamp.shade(pose.z)
+        self._body.draw(image, pose.x, pose.y, pose.z, focal, shade)
+        draw(self._head, pose, image, focal, shade)
 
     def _blink(self, at: float, closed_s: float) -> None:
         """Down in 80 ms, up in 120 ms; a voluntary blink takes about half a second in all (Kwon et al. 2013)."""
@@ -132,25 +150,30 @@ class Presenter(_Visitor):
 
     def __init__(
         self,
-        instrument: Instrument,
+        instrument: Held,
         body: Body,
         start_s: float,
         end_s: float,
         random: Generator,
         answers: bool = True,
+        steady: bool = False,
     ) -> None:
+        """`steady`: it stands on something, or is worn."""
         super().__init__(start_s, end_s, random, answers)
         self._instrument, self._body = instrument, body
         self._start = start_s
         self._home *= instrument.nearer
         self.z.then(start_s + _ENTERS_S, 0.4, self._home)
-        # Hands are less steady than heads.
-        self._sways = [Sway(random, size) for size in (0.012, 0.01, 0.012, 4.0, 3.5, 2.5)]
+        if not steady:  # hands are less so than heads
+            self._sways = [Sway(random, size) for size in (0.012, 0.01, 0.012, 4.0, 3.5, 2.5)]
 
-    def draw(self, image: Picture, time_s: float, focal: float) -> None:
+    def draw(self, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
+        """As `Actor.draw`."""
         pose = self._pose(time_s)
-        self._body.draw(image, pose.x, pose.y, max(pose.z + 0.1, _STANDS_M), focal)
-        self._instrument.draw(image, pose, time_s - self._start, focal)
+        behind = max(pose.z + 0.1, _STANDS_M)
+        self._body.draw(image, pose.x, pose.y, behind, focal, lamp.shade(behind))
+        shade = lamp.shade(pose.z, self._instrument.lit_share)
+        self._instrument.draw(image, pose, time_s - self._start, focal, shade)
 
 
 def random_for(seed: int, *parts: int) -> Generator:

@@ -37,8 +37,11 @@ class Body:
         self._picture: Picture = np.concatenate([picture, np.repeat(hem, _BELOW, axis=0)])
         self._alpha: NDArray[np.float32] = np.concatenate([alpha, np.repeat(alpha[-2:-1], _BELOW, axis=0)])
 
-    def draw(self, image: Picture, x: float, y: float, z: float, focal: float) -> None:
-        """Draw into `image` under a face at `x`, `y`, `z` metres, seen by a pinhole camera of `focal` pixels."""
+    def draw(self, image: Picture, x: float, y: float, z: float, focal: float, shade: float = 1.0) -> None:
+        """Draw into `image` under a face at `x`, `y`, `z` metres, seen by a pinhole camera of `focal` pixels.
+
+        `shade`: factor on its grey values.
+        """
         height, width = image.shape[:2]
         scale = focal / (z + _BEHIND_M) / self._metre
         shift = np.array([width / 2 + focal * x / z, height / 2 + focal * y / z]) - scale * self._centre
@@ -48,6 +51,8 @@ class Body:
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1] - top]], np.float32)
         size = (width, height - top)
         colour = cv2.warpAffine(self._picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        if shade != 1.0:
+            colour = cv2.convertScaleAbs(colour, alpha=shade)
         alpha = cv2.warpAffine(self._alpha, matrix, size, borderMode=cv2.BORDER_CONSTANT)
         behind = np.ascontiguousarray(image[top:])
         image[top:] = cv2.blendLinear(colour, behind, alpha, np.float32(1) - alpha)

@@ -18,7 +18,7 @@ from simulation.portrait import Picture, Points, Portrait, bleed
 from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS, Triangle, mouth, skin, strip
 
 _JAW = range(9, 28)  # of the oval: here the face itself is the outline
-_JOINT_M = (0.0, 0.045, 0.08)
+JOINT_M = (0.0, 0.045, 0.08)
 """From the middle of the face to the joint of skull and neck: below, and behind."""
 
 
@@ -52,12 +52,12 @@ class Head:
         self.nearer: NDArray[np.float32] = np.zeros(len(self.triangles), np.float32)
         self.nearer[len(triangles) :] = 0.012
         joint = np.array([*portrait.centre, 0.0], np.float32)
-        self._rest: Points = ((points - joint) / portrait.pixels_per_metre - np.array(_JOINT_M)).astype(np.float32)
+        self._rest: Points = ((points - joint) / portrait.pixels_per_metre - np.array(JOINT_M)).astype(np.float32)
 
     def vertices(self, pose: Pose) -> Points:
         """The mesh in camera coordinates, n x 3 float32, metres."""
         points = np.concatenate([self._rest, self._lids.points(self._rest, pose.lids)])
-        place = np.array([pose.x, pose.y, pose.z]) + np.array(_JOINT_M)
+        place = np.array([pose.x, pose.y, pose.z]) + np.array(JOINT_M)
         return (points @ rotation(pose.yaw, pose.pitch, pose.roll).T + place).astype(np.float32)
 
 
@@ -132,7 +132,7 @@ def _rings(portrait: Portrait) -> list[tuple[Points, Points]]:
     inward = oval[:, :2] + 0.22 * (centre - oval[:, :2])
     bare = np.linalg.norm(rim - oval[:, :2], axis=1) < 0.12 * np.linalg.norm(oval[:, :2] - centre, axis=1)
     far = np.where(bare[:, None], inward, rim)
-    side = np.full(len(oval), _JOINT_M[2] * metre, np.float32)  # depth at which a skull is widest
+    side = np.full(len(oval), JOINT_M[2] * metre, np.float32)  # depth at which a skull is widest
     rings: list[tuple[Points, Points]] = []
     for t in (0.35, 0.7, 0.9, 1.0):
         place = oval[:, :2] + t * (rim - oval[:, :2])
@@ -169,9 +169,12 @@ def _reach(matte: NDArray[np.float32], centre: Points, ray: Points) -> float:
     return max(1.02, last - 0.02)
 
 
-def draw(head: Head, pose: Pose, image: Picture, focal: float) -> None:
-    """Draw the posed head into `image` (in place), seen by a pinhole camera of `focal` pixels at its middle."""
-    draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal)
+def draw(head: Head, pose: Pose, image: Picture, focal: float, shade: float = 1.0) -> None:
+    """Draw the posed head into `image` (in place), seen by a pinhole camera of `focal` pixels at its middle.
+
+    `shade`: factor on its grey values.
+    """
+    draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal, shade)
 
 
 def draw_mesh(
@@ -182,11 +185,12 @@ def draw_mesh(
     texture: Picture,
     image: Picture,
     focal: float,
+    shade: float = 1.0,
 ) -> None:
     """Texture `triangles` over `image`, nearest last.
 
     `points`: n x 3 metres; `nearer`: metres by which a triangle comes forward in the order of drawing; `uv`:
-    n x 2 texture pixels.
+    n x 2 texture pixels; `shade`: factor on the grey values.
     """
     height, width = image.shape[:2]
     if float(points[:, 2].min()) < 0.05:
@@ -213,6 +217,8 @@ def draw_mesh(
     map_x, map_y = _texture_maps(which, corners, edge1, edge2, area, uv[triangles])
     colour = cv2.remap(texture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
+    if shade != 1.0:
+        colour = cv2.convertScaleAbs(colour, alpha=shade)
     cover = cv2.erode((which > 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
     alpha = cv2.blur(cover, (3, 3)).astype(np.float32)[..., None] / 255
     target = image[y0:y1, x0:x1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from simulation.head import Pose, rotation
+from simulation.lamp import GLASS
 from simulation.portrait import Picture, Portrait
 
 _TEXTURE = 800  # pixels of the longer side of an instrument's texture
@@ -32,9 +33,12 @@ class Instrument:
         self._surface, self._alpha, self._size = surface, alpha, size_m
         self.nearer = nearer
         self._own_light = own_light
+        self.lit_share = GLASS if own_light else 1.0
+        """Share of its brightness that is light from outside."""
 
-    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float) -> None:
-        """Draw the instrument at `pose` into `image`, in place. `age_s`: seconds since it was brought."""
+    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, shade: float = 1.0) -> None:
+        """Draw the instrument at `pose` into `image`, in place. `age_s`: seconds since it was brought; `shade`:
+        factor on its grey values."""
         surface = self._content(age_s)
         height, width = image.shape[:2]
         across, down = self._size[0] / 2, self._size[1] / 2
@@ -54,6 +58,8 @@ class Instrument:
         colour = cv2.warpPerspective(surface, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
         alpha = cv2.warpPerspective(self._alpha, matrix, size, flags=cv2.INTER_LINEAR)
         target = image[y0:y1, x0:x1]
+        if shade != 1.0:
+            colour = cv2.convertScaleAbs(colour, alpha=shade)
         if self._own_light:
             colour = cv2.add(colour, _glare(size, pose))
         target[:] = cv2.blendLinear(colour, np.ascontiguousarray(target), alpha, np.float32(1) - alpha)
@@ -62,23 +68,29 @@ class Instrument:
         return self._surface
 
 
-class Player(Instrument):
-    """A screen that plays `clip`, frames of `fps`, from the moment it is brought, again and again."""
+class Screen(Instrument):
+    """A lit display that shows what `shown(age_s)` gives, pictures of one size."""
 
-    def __init__(self, clip: Sequence[Picture], fps: float, random: Generator) -> None:
-        if not clip:
-            raise ValueError("replay: the clip has no frames; record one first")
-        surface, alpha, size, self._window = _device(random, clip[0].shape[1] / clip[0].shape[0])
+    def __init__(self, shown: Callable[[float], Picture], random: Generator) -> None:
+        first = shown(0.0)
+        surface, alpha, size, self._window = _device(random, first.shape[1] / first.shape[0])
         super().__init__(surface, alpha, size, 0.8, own_light=True)
-        self._clip, self._fps = clip, fps
+        self._shown = shown
         self._light = _light(*self._window[2:])
 
     def _content(self, age_s: float) -> Picture:
-        frame = self._clip[int(max(0.0, age_s) * self._fps) % len(self._clip)]
+        frame = self._shown(age_s)
         x, y, width, height = self._window
         shown = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
         self._surface[y : y + height, x : x + width] = cv2.multiply(shown, self._light, scale=1 / 128)
         return self._surface
+
+
+def player(clip: Sequence[Picture], fps: float, random: Generator) -> Screen:
+    """A screen that plays `clip`, frames of `fps`, from the moment it is brought, again and again."""
+    if not clip:
+        raise ValueError("replay: the clip has no frames; record one first")
+    return Screen(lambda age_s: clip[int(max(0.0, age_s) * fps) % len(clip)], random)
 
 
 def print_of(portrait: Portrait, random: Generator) -> Instrument:
@@ -101,7 +113,7 @@ def print_of(portrait: Portrait, random: Generator) -> Instrument:
 def screen_of(portrait: Portrait, random: Generator) -> Instrument:
     """The portrait on a lit display with a bezel, its pixel grid (so moiré) and a glare."""
     crop = _crop(portrait, 0.72)
-    return Player([crop], 1, random)
+    return player([crop], 1, random)
 
 
 def _crop(portrait: Portrait, aspect: float) -> Picture:

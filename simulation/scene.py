@@ -14,17 +14,25 @@ import numpy as np
 from kiosk.errors import CameraError
 from kiosk.values import CameraEvent, Frame
 from simulation.actors import Actor, Living, Presenter, random_for
+from simulation.attackers import Masked, Puppeteer
 from simulation.body import Body
 from simulation.head import Head
-from simulation.instruments import Player, print_of, screen_of
+from simulation.instruments import player, print_of, screen_of
+from simulation.lamp import Lamp
+from simulation.paper import BentPaper
 from simulation.portrait import Picture, Portrait, astronaut, prepare
 from simulation.room import Sensor, office
 from simulation.script import Act, Script, read_script
 from simulation.strangers import stranger
 
 # Clothes of strangers and of those who hold instruments: the portrait's colour channels in another order.
+_FILMED = "sim:person={seconds}?seed={seed}&fps={fps}&width=420&height=600&fov=25"
 _CLOTHES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))
 _CLIP_S = 6.5
+_STRANGER = "stranger:"
+_ROOM_M = 2.5  # how far the wall behind the people is
+_ARRIVED_S = 1.6  # seconds after which who walks in stands still
+_RADIUS_CM = 7
 
 
 class Scene:
@@ -41,6 +49,7 @@ class Scene:
         self._room = office(script.width, script.height, random_for(script.seed, 1))
         self._sensor = Sensor(script.width, script.height, script.seed)
         self._portrait = _portrait(script.face)
+        self._lamp = Lamp(script.ambient_lux)
         self._number = 0
         self._act = -1
         self._actor: Actor | None = None
@@ -53,15 +62,25 @@ class Scene:
         self._change_act(time_s)
         if self._over:
             return None
-        image = self._room.copy()
+        shade = self._lamp.shade(_ROOM_M)
+        image = (
+            self._room.copy() if shade == 1.0 else np.asarray(cv2.convertScaleAbs(self._room, alpha=shade), np.uint8)
+        )
         if self._actor is not None:
-            self._actor.draw(image, time_s, self._focal)
+            self._actor.draw(image, time_s, self._focal, self._lamp)
         frame = Frame(self._sensor.expose(image, self._number), time_s, self._number)
         self._number += 1
         return frame
 
+    @property
+    def read_so_far(self) -> int:
+        """How many frames were read."""
+        return self._number
+
     def tell(self, event: CameraEvent) -> None:
-        """The person on the scene sees the prompt or the lamp."""
+        """The person on the scene sees the prompt or the lamp; the lamp's light falls on the next frame."""
+        if event.event == "light":
+            self._lamp.level = float(event.value or 1.0)
         if self._actor is not None:
             self._actor.tell(event)
 
@@ -97,10 +116,42 @@ class Scene:
             return Presenter(print_of(self._portrait, random), holder, *span, random, answers)
         if act.actor == "screen":
             return Presenter(screen_of(self._portrait, random), holder, *span, random, answers)
-        clip = record(
-            f"sim:person=20?seed={self._script.seed + 1}&fps=15&width=420&height=600&fov=25", self._script.face
+        if act.actor in ("puppet", "relay"):
+            return self._steered(act, time_s)
+        if act.actor in ("bent", "mask", "cutout", "swap"):
+            return self._papered(act, time_s)
+        clip = record(_FILMED.format(seconds=20, seed=self._script.seed + 1, fps=15), self._script.face)
+        return Presenter(player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
+
+    def _papered(self, act: Act, time_s: float) -> Actor:
+        random = random_for(self._script.seed, 2, self._act)
+        span = (time_s, time_s + act.seconds)
+        radius_m = (act.variant or _RADIUS_CM) / 100
+        if act.actor == "bent":
+            held = BentPaper(self._portrait, radius_m)
+            return Presenter(held, _holder(self._script.face), *span, random, self._script.answers, steady=True)
+        paper = BentPaper(self._portrait, radius_m, "face", eye_holes=act.actor == "cutout")
+        behind = _stranger(self._script.face, self._script.seed % 4)
+        return Masked(paper, *behind, *span, random, self._script.answers, swaps=act.actor == "swap")
+
+    def _steered(self, act: Act, time_s: float) -> Actor:
+        fps = self._script.fps
+        url = _FILMED.format(seconds=act.seconds + 60, seed=self._script.seed + 1, fps=fps)
+        film = open_scene(url + (f"&face={self._script.face}" if self._script.face else ""))
+        for _ in range(round(_ARRIVED_S * fps)):
+            film.read()
+        # The act's first picture is drawn in the frame of `time_s`.
+        ahead_s = film.read_so_far / fps - time_s
+        return Puppeteer(
+            film,
+            _holder(self._script.face),
+            time_s,
+            time_s + act.seconds,
+            random_for(self._script.seed, 2, self._act),
+            delay_s=act.variant / 10,
+            film_ahead_s=ahead_s,
+            relays=act.actor == "relay",
         )
-        return Presenter(Player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
 
 
 def open_scene(url: str) -> Scene:
@@ -132,6 +183,8 @@ def record(url: str, face: str = "") -> list[Picture]:
 def _portrait(face: str) -> Portrait:
     if not face:
         return astronaut()
+    if face.startswith(_STRANGER) and face.removeprefix(_STRANGER).isdecimal():
+        return stranger(astronaut(), int(face.removeprefix(_STRANGER)))
     image = cv2.imread(face, cv2.IMREAD_COLOR) if Path(face).is_file() else None
     if image is None:
         raise CameraError(f"portrait {face!r}: cannot be read as a picture; give the path of a JPEG or PNG")

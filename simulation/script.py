@@ -8,13 +8,17 @@ from datetime import datetime
 from kiosk.cameras.options import split
 from kiosk.errors import CameraError
 
-ACTORS = ("nobody", "person", "stranger", "print", "screen", "replay")
-_OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov")
+ACTORS = (
+    *("nobody", "person", "stranger", "print", "screen", "replay"),
+    *("bent", "mask", "cutout", "swap", "puppet", "relay"),
+)
+_OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient")
 
 
 @dataclass(frozen=True)
 class Act:
-    """`actor` comes for at most `seconds`; `variant` tells strangers apart."""
+    """`actor` comes for at most `seconds`. `variant` tells strangers apart; for paper it is the radius in centimetres
+    (0: 7), for a steered screen its delay in tenths of a second."""
 
     actor: str
     seconds: float
@@ -23,7 +27,8 @@ class Act:
 
 @dataclass(frozen=True)
 class Script:
-    """A `sim:` URL read and checked. `face`: path of another portrait, or empty. `fov`: degrees, vertical."""
+    """A `sim:` URL read and checked. `face`: path of another portrait, or empty, or `stranger:N`. `fov`: degrees,
+    vertical. `ambient_lux`: the room's light beside the kiosk's lamp."""
 
     url: str
     acts: tuple[Act, ...]
@@ -36,6 +41,7 @@ class Script:
     gap_s: float
     face: str
     fov: float
+    ambient_lux: float
 
 
 def read_script(url: str) -> Script:
@@ -56,6 +62,7 @@ def read_script(url: str) -> Script:
         gap_s=parts.number("gap", 1.2, 0, 60),
         face=parts.text("face", ""),
         fov=parts.number("fov", 53, 20, 100),
+        ambient_lux=parts.number("ambient", 400, 10, 100_000),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from kiosk.camera import open_camera
 from kiosk.errors import CameraError
 from kiosk.values import CameraEvent, Frame
-from simulation.instruments import Player, print_of
+from simulation.instruments import player, print_of
 from simulation.motion import Sway
 from simulation.portrait import astronaut
 from simulation.scene import Scene, open_scene
@@ -153,13 +153,13 @@ def test_every_actor_comes_and_goes(act: str):
 def test_a_replay_shows_another_frame_of_the_clip_each_time():
     random = np.random.default_rng(1)
     clip = [np.full((60, 40, 3), value, np.uint8) for value in (20, 120)]
-    player = Player(clip, 10, random)
-    assert player._content(0.0).mean() < player._content(0.1).copy().mean()
+    screen = player(clip, 10, random)
+    assert screen._content(0.0).mean() < screen._content(0.1).copy().mean()
 
 
 def test_a_replay_needs_a_clip():
     with pytest.raises(ValueError, match="no frames"):
-        Player([], 10, np.random.default_rng(1))
+        player([], 10, np.random.default_rng(1))
 
 
 def test_a_print_is_paler_than_the_portrait_it_was_made_from():
