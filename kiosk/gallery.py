@@ -14,7 +14,7 @@ from kiosk.files import write_durably
 from kiosk.matcher import Templates
 from protocol.errors import ProtocolError
 from protocol.gallery import unseal
-from protocol.manifest import Manifest, open_manifest
+from protocol.manifest import GalleryReference, Manifest, open_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,21 @@ class GalleryStore:
         write_durably(self._inbox / "manifest.note", note)
 
     def applied_version(self) -> int:
-        """Version of the applied manifest, 0 when there is none."""
-        note = self._applied / "manifest.note"
-        if not note.exists():
+        """Version of the applied manifest, 0 when there is none that can be read."""
+        try:
+            return self._open(self._applied / "manifest.note").version
+        except GalleryError:
             return 0
-        return self._open(note).version
+
+    def is_whole(self) -> bool:
+        """Whether what was applied is still there as it was; what is not may be applied once more."""
+        try:
+            reference = self._open(self._applied / "manifest.note").gallery
+            if reference is not None:
+                self._read_sealed(self._applied / f"gallery-{reference.version}.sealed", reference)
+        except GalleryError:
+            return False
+        return True
 
     def load(self, embedder: str, dimension: int) -> Site:
         """The applied site. An expired manifest still runs: it only takes no successor's place.
@@ -74,7 +84,7 @@ class GalleryStore:
         if not note.exists():
             return None
         offered = self._open(note)
-        if offered.version == self.applied_version():
+        if offered.version == self.applied_version() and self.is_whole():
             self._clear_inbox()
             return None
         try:
@@ -119,12 +129,10 @@ class GalleryStore:
             return Site(manifest, digest)
         name = "gallery.sealed" if folder == self._inbox else f"gallery-{reference.version}.sealed"
         path = folder / name
+        sealed = self._read_sealed(path, reference)
         try:
-            sealed = path.read_bytes()
-            if sha256(sealed).hexdigest() != reference.sha256:
-                raise GalleryError(f"the gallery {path} is not the one its manifest names: sync brings it")
             gallery = unseal(sealed, self._device.name, reference.version, self._device.sealing)
-        except (OSError, ProtocolError) as error:
+        except ProtocolError as error:
             raise GalleryError(f"the gallery {path} cannot be used ({error}): sync brings a new one") from error
         if (gallery.embedder, gallery.dimension) != (embedder, dimension):
             raise GalleryError(
@@ -140,6 +148,15 @@ class GalleryStore:
             margin=gallery.margin_e4 / 1e4,
         )
         return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people})
+
+    def _read_sealed(self, path: Path, reference: GalleryReference) -> bytes:
+        try:
+            sealed = path.read_bytes()
+        except OSError as error:
+            raise GalleryError(f"the gallery {path} cannot be read ({error.strerror}): sync brings it again") from error
+        if sha256(sealed).hexdigest() != reference.sha256:
+            raise GalleryError(f"the gallery {path} is not the one its manifest names: sync brings it again")
+        return sealed
 
     def _clear_inbox(self) -> None:
         # The note first: what is left without it is nothing.

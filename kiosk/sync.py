@@ -258,7 +258,8 @@ class Syncer:
         return frontier
 
     def _fetch_manifest(self, offered: int) -> int | None:
-        if offered <= self._store.applied_version():
+        applied = self._store.applied_version()
+        if offered < applied or (offered == applied and self._store.is_whole()):
             return None
         note = self._send("GET", "manifest").content
         try:

@@ -104,6 +104,19 @@ def test_an_applied_gallery_that_was_damaged_is_named(store, tmp_path):
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(GalleryError, match="gallery-1.sealed is not the one"):
         store.load(*EMBEDDER)
+    assert not store.is_whole()
+    offer(store)
+    assert apply(store).templates is not None
+    assert store.is_whole()
+
+
+def test_an_applied_manifest_that_was_damaged_is_replaced(store, tmp_path):
+    offer(store)
+    apply(store)
+    (tmp_path / "applied" / "manifest.note").write_bytes(b"garbage")
+    assert store.applied_version() == 0
+    offer(store)
+    assert apply(store).templates is not None
 
 
 def test_a_gallery_of_nobody_is_a_gallery(store):

@@ -193,6 +193,17 @@ def test_the_first_manifest_comes_with_the_first_contact(kiosk):
     assert kiosk.contact().manifest is None
 
 
+def test_a_manifest_that_was_damaged_after_it_was_applied_comes_again(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    kiosk.contact()
+    store = GalleryStore(kiosk.directory, kiosk.device)
+    store.apply("dlib", 128, NOW_MS)
+    (kiosk.directory / "applied" / "manifest.note").write_bytes(b"")
+    assert kiosk.contact().manifest == 1
+    assert store.apply("dlib", 128, NOW_MS) is not None
+    assert kiosk.contact().manifest is None
+
+
 def test_a_token_of_another_server_is_refused_before_anything_is_kept(server, tmp_path):
     token = server.token("K-elsewhere")
     forged = token[:-4] + ("0000" if not token.endswith("0000") else "1111")
