@@ -31,6 +31,7 @@ def month_of(employees: int) -> MonthReport:
     assert spec
     assert spec.loader
     allowance = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = allowance  # its dataclasses look there
     spec.loader.exec_module(allowance)
     regulation = load(allowance.REGULATION)
     inputs = allowance.make_inputs(employees, regulation.calendar).checked()
