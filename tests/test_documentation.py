@@ -49,7 +49,7 @@ def test_each_command_that_the_documentation_gives_exists_with_its_options(line)
     words = shlex.split(line.partition(">")[0].partition("<")[0])
     if words[0] in NEEDS_NO_PARSER:
         return
-    names = [word for word in words[:3] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    names = [word for word in words[:3] if re.fullmatch(r"[a-z][a-z0-9-]*", word)]
     found = next((text for count in (3, 2, 1) if (text := help_of(names[:count])) is not None), None)
     assert found is not None, f"hadir {line}: no such command"
     for option in (word.partition("=")[0] for word in words if word.startswith("--")):
@@ -73,7 +73,7 @@ def test_each_test_that_the_threat_model_names_exists():
 def test_the_help_of_each_package_fits_a_screen_and_has_an_example(package):
     text = help_of([package])
     assert text is not None
-    subcommands = re.findall(r"^ {4}([a-z][a-z-]*)(?: |$)", text, re.MULTILINE)
+    subcommands = re.findall(r"^ {4}([a-z][a-z0-9-]*)(?: |$)", text, re.MULTILINE)
     for name in subcommands:
         shown = help_of([package, name])
         assert shown is not None
