@@ -75,7 +75,7 @@ class Database:
         except DatabaseError as error:
             raise ConfigError(f"{self.path}: cannot be opened as a database ({error.orig})") from error
         if ours != _APPLICATION_ID:
-            raise ConfigError(f"{self.path}: is not a database of Hadir's server")
+            raise ConfigError(f"{self.path} holds something else than Hadir's server: name another state_dir")
         if _ONLY_TABLES_ADDED_SINCE <= found < SCHEMA_VERSION:
             self._add_tables()
         elif found != SCHEMA_VERSION:

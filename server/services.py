@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from server import clock, keys, schema
@@ -52,8 +54,19 @@ def initialise(config: ServerConfig) -> Services:
         config.state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{config.state_dir}: cannot be made ({error.strerror})") from error
-    if config.database.exists():
-        raise ConfigError(f"{config.database}: is there already; nothing was changed")
-    keys.create(config.state_dir / "keys", config.origin, clock.of(config).now_ms())
-    Database.create(config.database, config.origin).close()
+    for path in (config.database, config.state_dir / "keys"):
+        if path.exists():
+            raise ConfigError(f"{path}: is there already; nothing was changed")
+    with ExitStack() as undo:
+        undo.callback(_remove, config)
+        keys.create(config.state_dir / "keys", config.origin, clock.of(config).now_ms())
+        Database.create(config.database, config.origin).close()
+        undo.pop_all()
     return open_services(config)
+
+
+def _remove(config: ServerConfig) -> None:
+    """Take back what a failed `initialise` made, so that it can be tried again."""
+    shutil.rmtree(config.state_dir / "keys", ignore_errors=True)
+    for path in config.state_dir.glob(f"{config.database.name}*"):
+        path.unlink()

@@ -21,7 +21,14 @@ def register(commands: Commands) -> None:
     add.add_argument("name", help="letters, digits and '-', at most 32")
     add.add_argument("--site", required=True, help="where it hangs")
     add.add_argument("--zone", required=True, choices=devices.ZONES)
-    add.add_argument("--source", action="append", required=True, help="kind of camera whose marks count; repeatable")
+    add.add_argument(
+        "--source",
+        action="append",
+        required=True,
+        choices=devices.SOURCES,
+        metavar="KIND",
+        help=f"kind of camera whose marks count, of {', '.join(devices.SOURCES)}; repeatable",
+    )
     commands.add("devices", _devices, "List devices: contact, backlog, clock, flags.", "hadir server devices")
     revoke = commands.add(
         "revoke", _revoke, "A device is lost: stop hearing it.", "hadir server revoke K01 --reason stolen --since 2h"

@@ -18,6 +18,8 @@ from protocol.note import Verifier, unbase64
 from server.devices.models import contacts, devices, entries, flags, logs
 from server.errors import Conflict, NotFound, Refused
 
+SOURCES = ("picamera2", "v4l2", "rtsp", "rtsps", "file", "sim", "exec")
+"""Kinds of camera that a kiosk can have (docs/camera-exec.md); only the first four are for a site."""
 ZONES = ("WIB", "WITA", "WIT")
 TOKEN_MS = 14 * 86_400_000
 CLOCK_TOLERANCE_MS = 10_000

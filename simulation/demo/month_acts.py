@@ -134,7 +134,7 @@ def _why(stage: Stage, payments: list[dict[str, Any]], lines: list[dict[str, Any
     for line in lines:
         if line["employee_id"] == person["employee_id"]:
             amount = f"{line['rupiah']:,}".replace(",", ".")
-            stage.say(f"  {str(line['date'] or ''):10}  {line['text'][:52]:52}  {line['article'][:30]:30} {amount:>10}")
+            stage.say(f"  {line['date'] or ''!s:10}  {line['text'][:52]:52}  {line['article'][:30]:30} {amount:>10}")
 
 
 def _table(stage: Stage, payments: list[dict[str, Any]], days: list[dict[str, Any]]) -> None:

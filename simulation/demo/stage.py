@@ -19,6 +19,7 @@ from rich.markup import escape
 from kiosk.files import write_durably
 
 ROOT = Path(__file__).parents[2]
+_INTERRUPTED = 130
 _STOP_WITHIN_S = 10.0
 _START_WITHIN_S = 60.0
 
@@ -71,6 +72,8 @@ class Stage:
         out, err = io.StringIO(), io.StringIO()
         with self._own_stderr(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(list(arguments))
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
         if code:
             raise CommandFailed(" ".join(arguments), code, err.getvalue().strip().removeprefix("hadir: "))
         return out.getvalue()
@@ -137,6 +140,8 @@ class Stage:
         """End whatever still runs."""
         for process in reversed(self._processes.copy()):
             self.stop(process)
+        for reader in self._readers:
+            reader.join()
 
     def until(self, what: str, happened: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
         """Wait for something; DemoFailed when it does not happen within a minute, or its process ended."""

@@ -78,7 +78,7 @@ def test_init_makes_what_init_never_overwrites(idle):
 
 @pytest.mark.parametrize(
     ("pragma", "message"),
-    [("user_version = 99", "has schema 99, this server knows 4"), ("application_id = 1", "is not a database of Hadir")],
+    [("user_version = 99", "has schema 99, this server knows 4"), ("application_id = 1", "holds something else than Hadir")],
 )
 def test_a_database_of_another_version_or_program_is_refused(idle, pragma, message):
     connection = sqlite3.connect(idle.directory / "state" / "server.db")
