@@ -102,6 +102,8 @@ def main(entries: int, parent: Path | None) -> None:
     for name, median in medians.items():
         p95 = statistics.quantiles(times[name], n=20)[-1]
         print(f"{labels[name]:<32} median {median:6.2f} ms  95 % {p95:6.2f} ms  {median / medians['bare']:.2f} x bare")
+    more = statistics.median(append - commit for append, commit in zip(times["empty"], times["bare"], strict=True))
+    print(f"append costs {more:.2f} ms more than the bare commit beside it (median of {ROUNDS} pairs)")
     print(f"large / empty: {medians['large'] / medians['empty']:.2f}")
 
 

@@ -23,7 +23,7 @@ from protocol.merkle import Frontier
 from protocol.note import Signer
 from protocol.request import RequestSignature
 from server import facts, keys, schema
-from server.database import Database
+from server.database import SCHEMA_VERSION, Database
 from server.devices import ingest, manifests
 from server.devices import service as devices
 from server.devices.models import checkpoints, entries, logs
@@ -117,6 +117,17 @@ class Server:
         self.approved += 1
         self.recorder.log.promise("approved", self.approved)
 
+    def update(self) -> None:
+        """The database is that of the release before, which lacked a table; this release starts on it."""
+        self.database.close()
+        with closing(sqlite3.connect(self.root / "server.db", isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = TRUNCATE")
+            connection.execute("BEGIN")
+            connection.execute("DROP TABLE conflicts")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+            connection.execute("COMMIT")
+        self.database = Database(self.root / "server.db")
+
     def check(self, root: Path, promised: dict[str, Any]) -> None:
         """Start on what is left, see that every promise holds, and go on."""
         if "made" not in promised:
@@ -161,7 +172,7 @@ def _seeds(keyring: keys.Keyring) -> list[bytes]:
 
 
 def work(rounds: int) -> Scenario:
-    """A new server; each round takes batches, every other one approves an enrolment, some restart it."""
+    """A new server; each round takes batches, every other one approves an enrolment, every third updates the server."""
     schema.load()
 
     def run(root: Path, recorder: Recorder) -> Check:
@@ -174,9 +185,8 @@ def work(rounds: int) -> Scenario:
             if number % 2 == 0:
                 server.enrol()
             if number % 3 == 2:
-                server.database.close()
-                server.database = Database(root / "server.db")
+                server.update()
         server.database.close()
         return server.check
 
-    return Scenario("server: made, claim, batches, approvals, restarts", run)
+    return Scenario("server: made, claim, batches, approvals, updates", run)
