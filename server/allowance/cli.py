@@ -145,8 +145,9 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
 
 
 def _compute(options: argparse.Namespace) -> int:
-    from server.allowance.compute import compute, in_force, month_span
+    from server.allowance.compute import compute, month_span
     from server.allowance.files import write_result
+    from server.allowance.parts import governing, parts_of
     from server.allowance.problems import Problem, examine
     from server.allowance.regulation import load
     from server.attendance.calendar import Calendar
@@ -156,7 +157,8 @@ def _compute(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ImportFailed(f"--month: {error}") from None
     regulations = [load(path) for path in options.regulation]
-    rule = in_force(regulations, first, last)
+    parts = parts_of(regulations, first, last)
+    rule = governing(parts)
     calendar = Calendar.load(options.calendar) if options.calendar else rule.calendar
     if calendar is None:
         raise RegulationError(f"{rule.path.name} names no calendar: give one with --calendar FILE")
@@ -167,6 +169,9 @@ def _compute(options: argparse.Namespace) -> int:
     result = compute(inputs, regulations, options.month, found.held)
     write_result(result, problems, options.out)
     _report(options, result.summary, problems)
+    if len(parts) > 1:
+        shown = ", ".join(f"{part.first} to {part.last} by {part.regulation.id}" for part in parts)
+        print(f"the days {shown}; the month's steps by {rule.id}")
     if datetime.now(UTC) + _EAST < datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1):
         print(f"hadir: note: {options.month} has not ended yet: days to come are reckoned as absent", file=sys.stderr)
     return 0

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 from server.allowance import wording
 from server.allowance.conditions import condition
 from server.allowance.inputs import Inputs, moment
+from server.allowance.parts import Part, governing, parts_of
 from server.allowance.people import register_marks, register_people, register_scores
 from server.allowance.regulation import Regulation
 from server.allowance.steps import Month, day_total, quantity_denominator, run_step
 from server.attendance.calendar import EPOCH
 from server.attendance.days import build_days
 from server.attendance.prepare import Paper, papers, register_calendar, register_papers
-from server.errors import RegulationError
 
 ENGINE_VERSION = "1"
 """Rises with every change that can change a figure or a byte of the result."""
@@ -48,17 +48,19 @@ def compute(
     month: str,
     held: Mapping[str, Sequence[str]] | None = None,
 ) -> Result:
-    """Compute `month` ("2026-10") under the one of the regulations in force for all of it.
+    """Compute `month` ("2026-10") under the regulation in force, or those that follow one another in it.
+
+    Each day is judged by the rules and costs of its day; the steps are those of the regulation of the last day.
 
     `held`: employee_id → reasons, known outside the regulation, for which a payment waits.
-    Raises RegulationError when none or several are, ImportFailed for inputs that cannot be.
+    Raises RegulationError for a day under none or several, ImportFailed for inputs that cannot be.
     """
     first, last = month_span(month)
-    regulation = in_force([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
+    parts = parts_of([regulations] if isinstance(regulations, Regulation) else regulations, first, last)
     inputs = inputs.checked()
     with duckdb.connect(":memory:", config=_CONFIG) as con:
         con.execute("SET enable_progress_bar = false")
-        return _compute(con, inputs, regulation, month, first, last, held or {})
+        return _compute(con, inputs, parts, month, held or {})
 
 
 # Nothing is fetched at run time: an extension that is missing is an error, never a download.
@@ -78,34 +80,19 @@ def month_span(month: str) -> tuple[date, date]:
     return first, first.replace(day=months.monthrange(first.year, first.month)[1])
 
 
-def in_force(regulations: Sequence[Regulation], first: date, last: date) -> Regulation:
-    """The one that holds from `first` to `last`. Raises RegulationError when none or several do."""
-    touching = [r for r in regulations if r.valid_from <= last and (r.valid_to is None or first <= r.valid_to)]
-    whole = [r for r in touching if r.holds_on(first) and r.holds_on(last)]
-    if len(touching) > 1:
-        names = " and ".join(r.path.name for r in touching)
-        raise RegulationError(f"two regulations for {first:%Y-%m}: {names}; end one before the other begins")
-    if not whole:
-        named = f"{touching[0].path.name} holds for a part only" if touching else "none is in force"
-        raise RegulationError(f"no regulation for all of {first:%Y-%m}: {named}; give the one that held then")
-    return whole[0]
-
-
 def _compute(
     con: duckdb.DuckDBPyConnection,
     inputs: Inputs,
-    regulation: Regulation,
+    parts: Sequence[Part],
     month: str,
-    first: date,
-    last: date,
     held: Mapping[str, Sequence[str]],
 ) -> Result:
+    regulation, first, last = governing(parts), parts[0].first, parts[-1].last
     people = register_people(con, inputs, regulation, first, last)
     found, faults = papers(inputs.leave, inputs.orders, inputs.corrections, regulation.excuses, people.offsets, moment)
     register_papers(con, found, people.numbers)
     register_marks(con, inputs.marks, found, people)
-    register_calendar(con, inputs.calendar, regulation.day, first, last)
-    build_days(con, regulation.day)
+    _days(con, inputs, parts)
     measures = register_scores(con, inputs, month, people)
     period = Month(first, last, measures)
     con.execute(_EVENT)
@@ -123,7 +110,44 @@ def _compute(
     lines = _lines(con)
     payments = _payments(con, regulation, first, reasons)
     days = con.sql(_DAYS).to_arrow_table()
-    return Result(payments, lines, days, _summary(inputs, regulation, month, payments, measures))
+    return Result(payments, lines, days, _summary(inputs, regulation, month, payments, measures) | _following(parts))
+
+
+def _days(con: duckdb.DuckDBPyConnection, inputs: Inputs, parts: Sequence[Part]) -> None:
+    """The calendar's tables and `day_record`, each day by the rules of its part."""
+    for place, part in enumerate(parts):
+        if place:
+            _forget(con, ("month_day", "shift_day", "duty", "reach", "who", "day_record"))
+        register_calendar(con, inputs.calendar, part.regulation.day, part.first, part.last)
+        build_days(con, part.regulation.day)
+        if len(parts) > 1:
+            con.execute(f"CREATE TABLE day_record_{place} AS SELECT * FROM day_record")
+    if len(parts) > 1:
+        _forget(con, ("month_day", "shift_day", "duty", "reach", "day_record"))
+        register_calendar(con, inputs.calendar, parts[-1].regulation.day, parts[0].first, parts[-1].last)
+        all_days = " UNION ALL ".join(f"SELECT * FROM day_record_{place}" for place in range(len(parts)))
+        con.execute(f"CREATE TABLE day_record AS {all_days}")
+
+
+def _forget(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    for name in names:
+        con.execute(f"DROP TABLE {name}")
+
+
+def _following(parts: Sequence[Part]) -> dict[str, Any]:
+    """What the summary says of regulations that follow one another; nothing where one holds all month."""
+    if len(parts) == 1:
+        return {}
+    rows = [
+        {
+            "regulation": part.regulation.id,
+            "sha256": part.regulation.sha256,
+            "from": part.first.isoformat(),
+            "to": part.last.isoformat(),
+        }
+        for part in parts
+    ]
+    return {"parts": rows, "governs": parts[-1].regulation.id}
 
 
 _EVENT = """
@@ -232,7 +256,7 @@ def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Mon
     SELECT who, day, {total} AS kept
     FROM (
         SELECT e.who, e.day, c.n FROM event e JOIN cost_{number} c ON c.kind = e.kind
-            AND e.minutes BETWEEN c.first_minute AND c.last_minute
+            AND e.minutes BETWEEN c.first_minute AND c.last_minute AND e.day BETWEEN c.first_day AND c.last_day
     ) x GROUP BY who, day""")
     found: set[tuple[int, int, str]] = set()
     for cost in compared:

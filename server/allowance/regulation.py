@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from server.allowance import tables as kinds
-from server.allowance.tables import Brackets, Events, Keys, Rates, ScoreBands, Table, fraction
+from server.allowance.tables import Brackets, DatedEvents, Events, Keys, Rates, ScoreBands, Table, fraction
 from server.attendance import document
 from server.attendance.calendar import Calendar
 from server.attendance.document import Document
@@ -50,6 +50,7 @@ class By:
     events (`table` Events) · measure (score / `per`, or what lacks to it, or `table` ScoreBands) · rates (`table` of an
     `attribute`) · brackets (`table` Brackets of the category that `keys` gives for an `attribute`) · dues (kinds in
     `dues`, all when empty) · not_employed (calendar days of the month outside the employment) · constant.
+    `dated`: the tables of events of a month in which another regulation follows; empty: `table` all month.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class By:
     shortfall: bool = False
     missing: str = "hold"
     dues: tuple[str, ...] = ()
+    dated: tuple[DatedEvents, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ takes off, the rounding, and what exceeds the allowance that is left. They sum t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -17,7 +18,8 @@ import pyarrow as pa
 
 from server.allowance.conditions import condition
 from server.allowance.regulation import Step
-from server.allowance.tables import Brackets, Events, Rates, ScoreBands, denominator
+from server.allowance.tables import Brackets, DatedEvents, Events, Rates, ScoreBands, denominator
+from server.attendance.prepare import ordinal
 from server.attendance.sql import div, lit, rounded
 
 SCORE = 100
@@ -56,7 +58,7 @@ class Month:
 def quantity_denominator(step: Step, month: Month) -> int:
     """What the integers that a step counts are parts of, with its caps whole numbers of the same."""
     by = step.by
-    own = denominator(by.table)
+    own = lcm(denominator(by.table), *(denominator(dated.table) for dated in by.dated))
     if by.kind == "measure" and by.table is None:
         own = by.per * SCORE
     if by.kind == "not_employed":
@@ -143,12 +145,13 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
     head = f"CREATE TABLE quantity_{number} AS"
     single = "CAST(NULL AS BIGINT) AS day, '' AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
     if by.kind == "events" and isinstance(by.table, Events):
-        _register_costs(con, by.table, number, parts)
+        _register_costs(con, by.dated or (DatedEvents(by.table, month.first, month.last),), number, parts)
         return [
             *statements,
             f"{head} SELECT e.emp, e.day, e.kind, e.minutes, e.mk, e.ref, c.n FROM event e "
             f"JOIN base_{number} b ON b.emp = e.emp JOIN cost_{number} c ON c.kind = e.kind "
-            "AND e.minutes BETWEEN c.first_minute AND c.last_minute WHERE e.variant = 0 AND c.n > 0",
+            "AND e.minutes BETWEEN c.first_minute AND c.last_minute AND e.day BETWEEN c.first_day AND c.last_day "
+            "WHERE e.variant = 0 AND c.n > 0",
         ]
     if by.kind == "measure":
         return [*statements, *_measured(con, step, number, parts, month, f"{head} SELECT b.emp, {single}")]
@@ -208,12 +211,9 @@ def _missing(number: int, reason: str, lacks: str) -> str:
     )
 
 
-def _register_costs(con: duckdb.DuckDBPyConnection, table: Events, number: int, parts: int) -> None:
-    """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`."""
-    rows = [("late", band.first, band.last or LAST_MINUTE, band.cost) for band in table.late]
-    rows += [("early", band.first, band.last or LAST_MINUTE, band.cost) for band in table.early]
-    rows += [("no_in", 0, 0, table.no_in), ("no_out", 0, 0, table.no_out), ("absent", 0, 0, table.absent)]
-    rows += [(f"code:{code}", 0, 0, cost) for code, cost in table.codes.items()]
+def _register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents], number: int, parts: int) -> None:
+    """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`, and from and to which day."""
+    rows = [(*row, ordinal(part.first), ordinal(part.last)) for part in dated for row in _costs(part.table)]
     _register(
         con,
         f"cost_{number}",
@@ -222,8 +222,18 @@ def _register_costs(con: duckdb.DuckDBPyConnection, table: Events, number: int, 
             "first_minute": pa.array([row[1] for row in rows], pa.int64()),
             "last_minute": pa.array([row[2] for row in rows], pa.int64()),
             "n": pa.array([_whole(row[3], parts) for row in rows], pa.int64()),
+            "first_day": pa.array([row[4] for row in rows], pa.int64()),
+            "last_day": pa.array([row[5] for row in rows], pa.int64()),
         },
     )
+
+
+def _costs(table: Events) -> list[tuple[str, int, int, Fraction]]:
+    """Kind of event, from and to minutes, cost."""
+    rows = [("late", band.first, band.last or LAST_MINUTE, band.cost) for band in table.late]
+    rows += [("early", band.first, band.last or LAST_MINUTE, band.cost) for band in table.early]
+    rows += [("no_in", 0, 0, table.no_in), ("no_out", 0, 0, table.no_out), ("absent", 0, 0, table.absent)]
+    return rows + [(f"code:{code}", 0, 0, cost) for code, cost in table.codes.items()]
 
 
 def _register_brackets(

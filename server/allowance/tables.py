@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -38,6 +39,15 @@ class Events:
         """Every share that the table can charge."""
         bands = [band.cost for band in (*self.late, *self.early)]
         return [*bands, self.no_in, self.no_out, self.absent, *self.codes.values()]
+
+
+@dataclass(frozen=True)
+class DatedEvents:
+    """What the days from `first` to `last`, both included, cost."""
+
+    table: Events
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)
