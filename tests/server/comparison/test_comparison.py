@@ -11,6 +11,7 @@ from harness import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.allowance.cli import tpp
 from server.allowance.compute import compute
 from server.allowance.inputs import read_inputs
 from server.allowance.regulation import load
@@ -252,3 +253,27 @@ def test_a_list_by_nip_needs_the_employees(people):
     nameless = [OurPerson(one.employee_id, one.amounts, one.status, "", "", (), ()) for one in people[:2]]
     with pytest.raises(ImportFailed, match="add --employees"):
         compare(OldList("old.csv", "nip", ("net",), (OldRow(2, "1", {"net": 1}),)), nameless)
+
+
+def test_the_command_ends_with_0_when_all_is_equal_and_1_when_not_and_names_what_it_did_not_compare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    month, result = tmp_path / "month", tmp_path / "result"
+    write_month(simulate_month(6, 5), month)
+    files = [part for name in ("employees", "marks", "work") for part in (f"--{name}", str(month / f"{name}.csv"))]
+    rules = ("--regulation", str(ROOT / "regulations" / "ambon" / "2026.yaml"))
+    assert tpp(["compute", *rules, *files, "--month", "2026-10", "--out", str(result)]) == 0
+    old = result / "payments.csv"
+    assert tpp(["compare", str(old), "--in", str(result)]) == 0
+    assert "Kolom yang tidak dibandingkan: status, reason" in capsys.readouterr().out
+    changed = tmp_path / "old.csv"
+    first, row, *rest = old.read_text().splitlines()
+    cells = row.split(",")
+    cells[1] = str(int(cells[1]) + 1)
+    changed.write_text("\n".join([first, ",".join(cells), *rest, ""]))
+    arguments = ["compare", str(changed), "--in", str(result), "--out", str(tmp_path / "out"), "--format", "xlsx,csv"]
+    assert tpp(arguments) == 1
+    assert {path.suffix for path in (tmp_path / "out").rglob("*.*")} == {".xlsx", ".csv"}
+    assert tpp(["compare", str(changed), "--in", str(tmp_path / "nothing")]) == 2
+    assert "run hadir tpp compute" in capsys.readouterr().err
+    assert tpp([*arguments[:-1], "docx"]) == 2
