@@ -27,11 +27,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        print(f"hadir: {error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hadir kiosk", description="The attendance kiosk on this device.")
+    parser = argparse.ArgumentParser(
+        prog="hadir kiosk",
+        description="The attendance kiosk on this device.",
+        epilog="example:\n  hadir kiosk run --config kiosk.yaml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
             "enrol",
             _enrol,
             "Enrol one person; a second officer must approve it.",
-            "hadir kiosk enrol --code 7KQ2-M4XP --camera v4l2:/dev/video0",
+            "hadir kiosk enrol --code JVOYHXMW4YSPYI2K --camera v4l2:/dev/video0",
         )
     )
     enrol.add_argument("--code", required=True, help="from 'hadir server enrol-code', for one person")
@@ -94,12 +102,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--camera", required=True, metavar="URL", help="file:, sim:, exec:, v4l2:, rtsp:, picamera2:")
     replay.add_argument("--gallery", type=Path, metavar="DIR", help="DIR/<identity>/<photos>")
-    replay.add_argument("--enrol-from-first", type=float, metavar="SECONDS", help="enrol the clip's start as 'first'")
+    replay.add_argument(
+        "--enrol-from-first", type=_seconds, metavar="SECONDS", help="enrol the clip's start as 'first'"
+    )
     replay.add_argument("--no-challenge", action="store_true", help="identify without checking liveness")
     replay.add_argument("--light", action="store_true", help="play the light code: the source must render the lamp")
     replay.add_argument("--seed", type=int, help="repeat the same prompts")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 3600:
+        raise argparse.ArgumentTypeError("give a number of seconds above 0")
+    return seconds
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -156,9 +173,12 @@ def _status(options: argparse.Namespace) -> None:
         print(json.dumps(facts))
         return
     for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items() if item != "")
-        print(f"{name:14} {value}")
+        text = (
+            ", ".join(f"{key} {item}" for key, item in value.items() if item != "")
+            if isinstance(value, dict)
+            else value
+        )
+        print(f"{name.replace('_', ' '):14} {text}")
 
 
 def _health(options: argparse.Namespace) -> None:

@@ -62,8 +62,12 @@ def load_config(path: Path) -> KioskConfig:
     """The configuration in `path`; ConfigError names file, line and key."""
     try:
         text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration {path} cannot be read ({error.strerror}): name it with --config FILE"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the configuration {path} is not UTF-8 text") from error
     try:
         return read_settings(text, str(path), KioskConfig)
     except SettingsError as error:

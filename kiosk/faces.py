@@ -72,7 +72,7 @@ class FaceTracker:
         # OpenCV's own threads cost more than they bring at these sizes, and the embedder needs the core.
         cv2.setNumThreads(1)
         black = np.zeros((_VIEW, _VIEW, 3), np.uint8)
-        with _silent_stderr():
+        with silent_stderr():
             self._detector = face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.6)
             # The refined mesh alone closes its eyelids in a blink (measured: .05 against .17 without).
             self._mesh = face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
@@ -166,7 +166,7 @@ class FaceTracker:
         x, y, side = self._view
         picture = _look(image, self._view)
         # Mediapipe's first face makes it write a warning about its own graph.
-        with contextlib.nullcontext() if self._mesh_spoke else _silent_stderr():
+        with contextlib.nullcontext() if self._mesh_spoke else silent_stderr():
             found = self._mesh.process(picture).multi_face_landmarks
             if not found:
                 # It first looked where the face was in the old view; now it detects.
@@ -274,7 +274,7 @@ def _same_place(a: Box, b: Box) -> bool:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Mediapipe and its libraries write notices to file descriptor 2 before any log level can be set."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from kiosk import __version__
 from kiosk.clock import SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
-from kiosk.device import load_device
-from kiosk.errors import ClaimError, JournalError, KioskError
+from kiosk.device import Device, load_device
+from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError
 from kiosk.files import write_durably
+from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
 from kiosk.sync import SyncState
 
+_DEFENDS = {
+    "none": "no lamp is configured: a screen that is steered to answer the prompts is not told from a person",
+    "lamp": "prompts and light code",
+}
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 # The Pi's firmware: bits for too little voltage and too much heat, now and since boot.
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
@@ -49,6 +55,19 @@ def write_health(config: KioskConfig) -> dict[str, Any]:
     return facts
 
 
+def _gallery(state_dir: Path, device: Device) -> str:
+    """What the station can recognise with, in words."""
+    from kiosk.embedder import DlibEmbedder  # brings OpenCV, which the health timer does without
+
+    try:
+        site = GalleryStore(state_dir, device).load(DlibEmbedder.identity, DlibEmbedder.dimension)
+    except GalleryError as error:
+        return f"not usable: {error}"
+    if site.manifest is None or site.templates is None:
+        return "none yet: enrol and approve somebody, and let sync reach the server"
+    return f"version {site.gallery_version}, {len(site.templates.people)} people, manifest {site.manifest.version}"
+
+
 def status(config: KioskConfig) -> dict[str, Any]:
     """What a technician wants to know, in the order of asking."""
     facts: dict[str, Any] = {}
@@ -57,7 +76,10 @@ def status(config: KioskConfig) -> dict[str, Any]:
         facts |= {"device": device.name, "origin": device.origin, "signing_key": str(device.signer.verifier)}
     except ClaimError as error:
         facts["device"] = str(error)
+    else:
+        facts["gallery"] = _gallery(config.state_dir, device)
     facts["server"] = config.server
+    facts["defends"] = _DEFENDS[config.light]
     try:
         reader = JournalReader(config.state_dir / "journal.db")
         entries = reader.size()
@@ -70,7 +92,8 @@ def status(config: KioskConfig) -> dict[str, Any]:
             state = SyncState(config.state_dir / "sync.db")
             _, frontier, contact_ms = state.load()
             state.close()
-            facts |= {"to_send": entries - frontier.size, "last_contact_ms": contact_ms}
+            heard = datetime.fromtimestamp(contact_ms / 1000).astimezone().isoformat(" ", "seconds")
+            facts |= {"to_send": entries - frontier.size, "last_contact": heard if contact_ms else "never"}
     try:
         facts["station"] = ask(config.state_dir / "station.sock", "status", 2.0)
     except KioskError:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.camera import Camera, open_camera
-from kiosk.clock import FrameClock
 from kiosk.config import Pins
 from kiosk.embedder import DlibEmbedder, Embedder, InlineEmbedder
 from kiosk.enrolment import enrol_from_photos
@@ -75,7 +74,7 @@ def _serve(camera: Camera, templates: Templates, embedder: Embedder, options: Re
 
     tracker = FaceTracker()
     indicator = Indicator(Pins(), True, say_screen)
-    clock = clock_of(camera) if camera.live or camera.start_wall_ms is not None else FrameClock(0)
+    clock = clock_of(camera)
     station = Station(
         camera,
         tracker,

@@ -80,8 +80,11 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
 
 
 def clock_of(camera: Camera) -> Clock:
-    """The camera's own time where it brings one, else the machine's."""
-    return SystemClock() if camera.start_wall_ms is None else FrameClock(camera.start_wall_ms)
+    """The machine's clock for a live camera; else the stream's own, which starts now unless it says when."""
+    if camera.live:
+        return SystemClock()
+    now_ms = time.time_ns() // 1_000_000
+    return FrameClock(now_ms if camera.start_wall_ms is None else camera.start_wall_ms)
 
 
 def _wait_for_camera(

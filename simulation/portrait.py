@@ -38,14 +38,16 @@ def prepare(image: Picture) -> Portrait:
     """Find the outline and the mesh of the one face in `image` (BGR). Raises `ValueError` where there is none."""
     import mediapipe
 
+    from kiosk.faces import silent_stderr
+
     rgb = np.ascontiguousarray(image[:, :, ::-1])
     height, width = image.shape[:2]
-    with mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1) as mesher:
+    with silent_stderr(), mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1) as mesher:
         found = mesher.process(rgb).multi_face_landmarks
     if not found:
         raise ValueError("portrait: no face found; give a frontal portrait, at least 100 pixels wide at the face")
     mesh = np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark], dtype=np.float32)
-    with mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmenter:
+    with silent_stderr(), mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmenter:
         matte = segmenter.process(rgb).segmentation_mask.astype(np.float32)
     eyes = mesh[[33, 133]].mean(axis=0) - mesh[[263, 362]].mean(axis=0)
     return Portrait(image, _person_only(matte), mesh, float(np.linalg.norm(eyes[:2])) / EYE_DISTANCE_M)
