@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from server.allowance import wording
+from server.allowance.catalogue import Words
 from server.allowance.compute import Result
 from server.errors import NotFound
 
@@ -34,7 +34,6 @@ _WORDS = {
         "assumed": "diandaikan, belum ada keputusan yang menetapkan",
         "fact": "bukti",
         "net": "Diterima",
-        "minutes": "menit",
         "status": {
             "payable": "Dibayarkan.",
             "held": "DITAHAN: {reason}",
@@ -49,7 +48,6 @@ _WORDS = {
         "assumed": "assumed; no decree adopts it yet",
         "fact": "evidence",
         "net": "Paid",
-        "minutes": "minutes",
         "status": {
             "payable": "To be paid.",
             "held": "HELD: {reason}",
@@ -72,7 +70,7 @@ def explain(result: Result, employee_id: str, language: str = "id") -> str:
     for line in result.lines.filter(pc.equal(result.lines["employee_id"], employee_id)).to_pylist():
         text += _line(line, result, language)
     text += ["", f"{'':8}{words['net']:<58}{_rupiah(payment['net'], language):>18}"]
-    reason = _reason(payment["reason"], result, language)
+    reason = payment["reason"] if language == "id" else Words.of(result.summary).reason(payment["reason"])
     text.append(words["status"][payment["status"]].format(reason=reason))  # type: ignore[index]
     source = f"{result.summary['regulation_name']} ({result.summary['regulation_sha256'][:12]})"
     return "\n".join([*text, "", f"{source}, engine {result.summary['engine']}", ""])
@@ -82,7 +80,7 @@ def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
     words = _WORDS[language]
     day = line["date"]
     when = f"{_DAYS[language][day.weekday()]} {day.day:>2}" if isinstance(day, dt.date) else ""
-    what = line["text"] if language == "id" else _english(line, result)
+    what = line["text"] if language == "id" else Words.of(result.summary).line(line)
     text = [f"{when:<8}{what:<58}{_rupiah(line['rupiah'], language, signed=True):>18}"]
     if len(what) > 57:
         text = [f"{when:<8}{what}", f"{'':66}{_rupiah(line['rupiah'], language, signed=True):>18}"]
@@ -98,22 +96,6 @@ def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
     if line["fact"]:
         why.append(f"{words['fact']}: {line['fact']}")
     return [*text, *([f"{'':10}{'; '.join(why)}"] if why else [])]
-
-
-def _english(line: dict[str, Any], result: Result) -> str:
-    name = result.summary["steps"][line["step"]]["en"]
-    kind = "" if line["kind"] == "amount" else wording.KINDS.get(line["kind"], ("", line["kind"]))[1]
-    minutes = line["text"].rsplit(" ", 2)[-2:] if line["text"].endswith(" menit") else []
-    length = f" {minutes[0]} {_WORDS['en']['minutes']}" if minutes else ""
-    return f"{name}: {kind}{length}" if kind else str(name)
-
-
-def _reason(reason: str, result: Result, language: str) -> str:
-    """The reason in the reader's language where the regulation names it so."""
-    if language == "id":
-        return reason
-    names = {entry["id"]: entry["en"] for entry in result.summary["gates"].values()}
-    return "; ".join(names.get(part, part) for part in reason.split("; "))
 
 
 def _share(part: Fraction, language: str) -> str:
