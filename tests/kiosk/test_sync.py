@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from sqlalchemy import select
 
 from kiosk.claiming import claim
 from kiosk.clock import FrameClock
+from kiosk.control import ControlSocket
 from kiosk.device import Device, load_device
 from kiosk.errors import ClaimError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
+from kiosk.pruning import DAY_MS, prune
 from kiosk.sync import Syncer, SyncState
 from protocol.note import Signer
 from server.devices.models import entries
@@ -131,6 +134,27 @@ def test_a_sync_that_forgot_everything_goes_on_from_where_the_journal_was_pruned
     while kiosk.contact().backlog:
         pass
     assert len(kiosk.held()) == 7
+
+
+def test_what_the_server_held_for_the_time_that_is_set_is_pruned_by_the_station(kiosk):
+    answers = []
+    commands = {"prune": lambda request: answers.append(prune(kiosk.journal, kiosk.device, 120, request)) or {}}
+    for _ in range(3):
+        kiosk.journal.append("camera", STALLED)
+    kiosk.contact()
+    kiosk.journal.append("camera", STALLED)
+    station = ControlSocket(kiosk.directory / "station.sock", commands)
+    try:
+        for day, expected in ((119, []), (121, [{"base": 3}]), (122, [{"base": 3}])):
+            kiosk.server.set_time(NOW_MS + day * DAY_MS)
+            sync = threading.Thread(target=kiosk.contact)
+            sync.start()
+            while sync.is_alive():
+                station.poll()
+            assert answers == expected, f"on day {day}"
+    finally:
+        station.close()
+        kiosk.server.set_time(NOW_MS)
 
 
 def test_a_server_from_before_the_pruned_entries_is_named(kiosk):
