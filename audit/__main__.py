@@ -1,25 +1,24 @@
-"""The command line: `hadir audit verify SOURCE` and `hadir audit keys SOURCE`."""
+"""The command line: `hadir audit verify SOURCE`; the other commands are in `audit.further`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from audit.remote import open_server
+from audit.remote import connected, remote_logs
 from audit.report import Report, escape
 from audit.sources import AuditError, Source, open_database
 from audit.verify import DeviceReport, Finding, device_key, verify_log
 from protocol.note import Verifier
 
-_DESCRIPTION = """\
+_HELP = """\
 Check devices' logs with public keys alone, trusting neither server nor kiosk.
-SOURCE: a server's database (server.db), a kiosk's journal (journal.db), a
-folder with one of them, or a server's address (the auditor's token is taken
-from the variable HADIR_AUDITOR_TOKEN). It is only read."""
-_EPILOG = """\
+SOURCE, which is only read: a server's server.db, a kiosk's journal.db, a folder
+with one, or a server's address (token: the variable HADIR_AUDITOR_TOKEN).
 example:
   hadir audit keys server.db > keys.txt         once; compare with claim sheets
   hadir audit verify server.db --keys keys.txt  at any time after
@@ -27,7 +26,9 @@ example:
 Exit code: 0 nothing found, 1 something found, 2 nothing could be checked."""
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
     def error(self, message: str) -> NoReturn:
         """One line instead of the whole usage."""
         self.exit(2, f"hadir audit: {escape(message)} (see {self.prog} --help)\n")
@@ -35,23 +36,36 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    is_address = options.source.startswith(("http://", "https://"))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] != ["verify"]:
+        from audit.further.commands import main as further  # which `verify` does not need
+
+        return further(given)
+    parser = Parser(prog="hadir audit verify", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("--keys", metavar="FILE", type=Path, help="pinned verifier keys, one a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(given[1:])
     try:
         pinned = read_keys(options.keys) if options.keys else None
-        with open_server(options.source) if is_address else open_database(Path(options.source)) as source:
-            if options.command == "keys":
-                print("\n".join(escape(key) for log in source.logs for key in log.keys))
-                return 0
+        with open_source(options.source) as source:
             report = verify(source, pinned)
-    except AuditError as error:
-        print(f"hadir audit: {escape(str(error))}", file=sys.stderr)
+    except (AuditError, KeyboardInterrupt) as error:
+        print(f"hadir audit: {escape(str(error)) or 'interrupted, nothing is decided'}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("hadir audit: interrupted, nothing is decided", file=sys.stderr)
-        return 130
     print(report.json() if options.json else report.text())
     return 0 if report.ok else 1
+
+
+@contextmanager
+def open_source(text: str) -> Iterator[Source]:
+    """The source of this address or path; AuditError when it cannot be read."""
+    if text.startswith(("http://", "https://")):
+        with connected(text) as connection:
+            yield Source(f"server {text}", remote_logs(connection), whole=True)
+    else:
+        with open_database(Path(text)) as source:
+            yield source
 
 
 def verify(source: Source, pinned: Mapping[str, Sequence[Verifier]] | None = None) -> Report:
@@ -71,33 +85,15 @@ def read_keys(path: Path) -> dict[str, list[Verifier]]:
     result: dict[str, list[Verifier]] = {}
     number = 0
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            number += 1
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):  # noqa: B007
             if line.strip() and not line.startswith("#"):
                 device, key = device_key(line.strip())
                 result.setdefault(device, []).append(key)
-    except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # ProtocolError, or not UTF-8
-        raise AuditError(f"{path}, line {number}: {error}") from error
+    except (OSError, ValueError) as error:  # ProtocolError, or not UTF-8, too
+        raise AuditError(f"{path}, line {number}: {getattr(error, 'strerror', error)}") from error
     if not result:
         raise AuditError(f"{path} holds no key: a verifier key a line is expected, as on the claim sheets")
     return result
-
-
-def _parser() -> argparse.ArgumentParser:
-    style = argparse.RawDescriptionHelpFormatter
-    texts: dict[str, Any] = {"description": _DESCRIPTION, "epilog": _EPILOG, "formatter_class": style}
-    parser = _Parser(prog="hadir audit", **texts)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    check = commands.add_parser("verify", help="check every entry and checkpoint", **texts)
-    check.add_argument("--keys", metavar="FILE", type=Path, help="pinned verifier keys, one a line")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
-    keys = commands.add_parser("keys", help="print the devices' keys, to be pinned", **texts)
-    keys.set_defaults(keys=None)
-    for command in (check, keys):
-        command.add_argument("source", metavar="SOURCE")
-    return parser
 
 
 if __name__ == "__main__":

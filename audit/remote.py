@@ -4,55 +4,59 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
 from urllib.parse import quote
 
-from audit.sources import AuditError, Source
+from audit.sources import AuditError
 from audit.verify import DeviceLog
 
 _MAX_ANSWER = 64 << 20
 
 
 @contextmanager
-def open_server(address: str) -> Iterator[Source]:
-    """The logs of the server at `http(s)://host[:port]`, read as they are iterated over; AuditError where that fails.
-
-    Only the newest checkpoint of each log comes this way, so that a fault is narrowed less than in the database.
-    """
+def connected(address: str) -> Iterator[HTTPConnection]:
+    """A connection to `http(s)://host[:port]`; what goes wrong on it is an AuditError."""
     scheme, _, rest = address.partition("://")
     connect = HTTPSConnection if scheme == "https" else HTTPConnection
     try:
         with closing(connect(rest.rstrip("/"), timeout=30)) as connection:
-            yield Source(f"server {address}", _logs(connection, "/v1/logs"), whole=True)
+            yield connection
     except (OSError, HTTPException) as error:
         raise AuditError(f"{address} cannot be read: {error or type(error).__name__}") from error
 
 
-def _logs(connection: HTTPConnection, path: str) -> Iterator[DeviceLog]:
-    try:
-        logs = [(str(log["device"]), log["key"], int(log["size"])) for log in json.loads(_get(connection, path))]
-    except (ValueError, TypeError, KeyError) as error:
-        raise AuditError(f"{path}: the answer is not a list of logs; is this a Hadir server?") from error
-    for name, key, size in logs:
+def remote_logs(connection: HTTPConnection, path: str = "/v1/logs") -> Iterator[DeviceLog]:
+    """The logs of a server, read as they are iterated over."""
+    for name, key, size in _rows(connection, path, {"device": str, "key": str, "size": int}):
         mine = f"{path}/{quote(name, safe='')}"
-        note = _get(connection, f"{mine}/checkpoint") if size else b""
-        # The log may have grown since the list was made: what counts is the newer of the two.
-        stated = note.split(b"\n")[1:2]
-        end = max(size, int(stated[0][:16])) if stated and stated[0].isdigit() else size
-        checkpoints = [(end, note, b"")] if note else []
-        yield DeviceLog(name, [str(key)] if key else [], checkpoints, _entries(connection, mine, end), settled=True)
+        held, first = [], 1
+        fields = {"size": int, "note": str.encode, "frontier": b64decode}
+        while first <= size and (page := _rows(connection, f"{mine}/checkpoints?from={first}", fields)):
+            held += [row for row in page if first <= row[0] <= size]  # what the log grew by meanwhile is left out
+            first = max(first, page[-1][0]) + 1
+        yield DeviceLog(name, [key] if key else [], held, _entries(connection, mine, size), settled=True)
+
+
+def _rows(connection: HTTPConnection, path: str, fields: dict[str, Any]) -> list[Any]:
+    try:
+        return [tuple(read(row[name]) for name, read in fields.items()) for row in json.loads(get(connection, path))]
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise AuditError(f"{path}: the answer is not a list of {', '.join(fields)}; is this a Hadir server?") from error
 
 
 def _entries(connection: HTTPConnection, path: str, end: int) -> Iterator[tuple[int, bytes]]:
     first = 0
-    while first < end and (lines := _get(connection, f"{path}/entries?from={first}&to={end}").split(b"\n")[:-1]):
+    while first < end and (lines := get(connection, f"{path}/entries?from={first}&to={end}").split(b"\n")[:-1]):
         yield from enumerate(lines, first)
         first += len(lines)
 
 
-def _get(connection: HTTPConnection, path: str) -> bytes:
+def get(connection: HTTPConnection, path: str) -> bytes:
+    """The body of a 200 answer; AuditError for any other."""
     token = os.environ.get("HADIR_AUDITOR_TOKEN", "")
     connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
     response = connection.getresponse()

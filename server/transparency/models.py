@@ -30,6 +30,7 @@ national_log = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("frontier", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False, comment="its checkpoint, signed"),
+    Column("key", Text, nullable=False, comment="the verifier key for it"),
 )
 
 # A cache of what follows from the leaves: roots of the perfect subtrees of 2^level of them, level 8, 16, ….

@@ -22,8 +22,8 @@ def append(connection: Connection, log_key: Signer, device: str, size: int, note
     made: list[tuple[int, int, bytes]] = []
     after = frontier.append([note], made)
     trees.keep(connection, trees.NATIONAL, made)
-    state = {"size": after.size, "frontier": after.encode()}
-    state["note"] = Checkpoint.of(log_key.name, after).sign(log_key)
+    note = Checkpoint.of(log_key.name, after).sign(log_key)
+    state = {"size": after.size, "frontier": after.encode(), "note": note, "key": str(log_key.verifier)}
     connection.execute(national_log.update() if frontier.size else national_log.insert(), state)
 
 

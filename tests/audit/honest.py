@@ -102,6 +102,12 @@ def journal_file(path: Path, entries: int) -> Path:
     return path
 
 
+def entries_of(journal: Path) -> list[bytes]:
+    """What a kiosk's journal holds."""
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        return [bytes(data) for (data,) in connection.execute("SELECT bytes FROM entries ORDER BY seq")]
+
+
 @dataclass
 class Said:
     """What the command said."""

@@ -66,7 +66,8 @@ def test_a_fault_is_found_through_the_address_too(address: str, parts: services.
     said = hadir_audit("verify", address, "--json")
     with parts.database.write() as connection:
         connection.exec_driver_sql(statement, (entry_bytes("K02", 1),))
-    assert (said.code, said.findings("K01"), said.findings("K02")) == (1, [], [("altered", 0, 2)])
+    # The frontier beside the checkpoint narrows it: of three entries, the last is right.
+    assert (said.code, said.findings("K01"), said.findings("K02")) == (1, [], [("altered", 0, 1)])
 
 
 @pytest.mark.usefixtures("token")

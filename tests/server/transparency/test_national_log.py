@@ -95,23 +95,22 @@ def test_an_entry_that_is_not_there_has_no_proof(running, kiosk, auditor, seq, s
     assert http.get(f"{running.base}/v1/logs/none/proof/0", headers=auditor).status_code == 404
 
 
-def test_checkpoints_come_with_the_frontier_that_gives_their_root(running, kiosk, auditor):
+def test_checkpoints_come_with_the_frontier_that_gives_their_root(running, kiosk):
     for count in (1, 2):
         for _ in range(count):
             kiosk.record()
         kiosk.send(len(kiosk.entries) - count)
     url = f"{running.base}/v1/logs/{kiosk.name}/checkpoints"
-    found = http.get(url, headers=auditor).json()
+    found = http.get(url).json()
     assert [one["size"] for one in found] == [1, 3]
     for one in found:
         checkpoint = open_checkpoint(one["note"].encode(), kiosk.signer.verifier)
         assert Frontier.decode(one["size"], base64.b64decode(one["frontier"])).root() == checkpoint.root
-    assert [one["size"] for one in http.get(f"{url}?from=2", headers=auditor).json()] == [3]
+    assert [one["size"] for one in http.get(f"{url}?from=2").json()] == [3]
 
 
-@pytest.mark.parametrize("path", ["checkpoints", "proof/0"])
-def test_what_shows_a_devices_log_is_for_auditors(running, kiosk, path):
-    assert http.get(f"{running.base}/v1/logs/{kiosk.name}/{path}").status_code == 401
+def test_the_proof_of_a_mark_is_for_auditors(running, kiosk):
+    assert http.get(f"{running.base}/v1/logs/{kiosk.name}/proof/0").status_code == 401
 
 
 @pytest.mark.parametrize(

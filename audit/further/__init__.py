@@ -1,0 +1,1 @@
+"""What an audit does beyond verifying a log: the national log, proofs of single marks, two views compared."""
