@@ -17,8 +17,9 @@ Matrix = NDArray[np.float32]
 Basis = Literal["pairs", "stated", "none"]
 """Where a threshold is from: the gallery's own pairs of people, a figure stated for the embedder, or nowhere yet."""
 
-FPIR = 1e-3
-"""How often a stranger may be named, over all enrolled people at once."""
+FPIR = 5e-4
+"""How often a stranger may be named, over all enrolled people at once: half of what is wanted, because people who
+are alike make tails heavier than the normal law's."""
 FEWEST_PAIRS = 100
 STATED_THRESHOLD, STATED_MARGIN = 0.45, 0.05
 """For dlib's embedding and small galleries: no stranger of 1,845 named, .16 % missed (44 people, 3 shots)."""
@@ -91,8 +92,8 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
 
     Up to three templates of each person are searched among everybody else, as shots are. The lower tail of these
     scores is taken as normal, its centre their median, its spread from three low quantiles; the threshold is where
-    a stranger, compared with everybody, is named with probability `fpir`. With fewer than 100 pairs (15 people) the figures
-    stated for the embedder hold; an embedder without such figures is not calibrated, and then nobody is named.
+    a stranger, compared with everybody, is named with probability `fpir`. With fewer than 100 pairs (15 people) the
+    figures stated for the embedder hold; an embedder without any is not calibrated, and then nobody is named.
     """
     people = len(counts)
     pairs = people * (people - 1) // 2
