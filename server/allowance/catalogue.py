@@ -26,6 +26,12 @@ _PHRASES = tuple(
         (r"(\d{4}-\d\d-\d\d): belum diputuskan: (.+)", "{0}: undecided: {1}"),
         (r"(\d{4}-\d\d-\d\d): waktu rekaman belum pasti", "{0}: the time of a mark is uncertain"),
         (r"waktu rekaman belum pasti: (.+)", "the time of marks is uncertain: {0}"),
+        (
+            r"langkah pajak (\S+) tidak dapat diterapkan pada susulan",
+            "tax step {0} cannot be applied to a later payment",
+        ),
+        (r"(.+) belum ada atau tanpa tarif", "{0} is missing or has no rate"),
+        (r"NIP (\S+) juga dipakai (\S+)", "NIP {0} is also that of {1}"),
         (r"keberatan (\S+) belum dijawab", "objection {0} is not answered"),
         (r"(.+) belum ada", "{0} is missing"),
     )

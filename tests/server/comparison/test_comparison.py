@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from harness import ROOT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.allowance.cli import tpp
@@ -26,14 +28,19 @@ from server.reports.language import Language
 from simulation.month import simulate_month, write_month
 
 
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[OurPerson, ...]:
+@cache
+def computed() -> tuple[OurPerson, ...]:
     """A simulated month of sixty people, computed under Ambon's rules."""
-    folder = tmp_path_factory.mktemp("month")
-    write_month(simulate_month(60, 5), folder)
-    inputs = read_inputs(folder, Calendar.load(folder / "calendar.yaml"))
+    with TemporaryDirectory() as folder:
+        write_month(simulate_month(60, 5), Path(folder))
+        inputs = read_inputs(folder, Calendar.load(Path(folder) / "calendar.yaml"))
     month = compute(inputs, load(ROOT / "regulations" / "ambon" / "2026.yaml"), "2026-10")
     return our_people(month.payments, month.lines, month.days, month.summary, inputs.employees)
+
+
+@pytest.fixture(scope="module")
+def people() -> tuple[OurPerson, ...]:
+    return computed()
 
 
 def listed(person: OurPerson, changes: Mapping[str, int], items: Sequence[str] = ITEMS) -> OldList:
@@ -157,6 +164,23 @@ def test_a_list_of_nets_alone_is_explained_through_tax_and_dues(people):
 def test_nothing_is_offered_that_does_not_fit_to_the_rupiah(people):
     person = late_and_taxed(people)
     assert told(person, {"deductions": 7, "net": -7}, people)["deductions"] == []
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.sets(st.integers(0, 10**6), min_size=1, max_size=3), st.sampled_from((0, 0, 1, 100)))
+def test_what_an_explanation_leaves_out_is_the_difference_to_the_rupiah(which, chosen, more):
+    people = computed()
+    cut = [one for one in people if one.amounts["deductions"]]
+    person = cut[which % len(cut)]
+    lines = [line for line in person.lines if line.account == "deduction"]
+    gap = more - sum(lines[place].rupiah for place in {number % len(lines) for number in chosen})
+    one = compare(listed(person, {"deductions": -gap, "net": gap}), people).people[0]
+    found = next(difference for difference in one.differences if difference.item == "deductions")
+    assert len(found.causes) <= 3
+    for cause in found.causes:
+        if cause.key.startswith("no_"):
+            assert -sum(line.rupiah for line in cause.lines) == gap
+            assert len(set(cause.lines)) == len(cause.lines)
 
 
 def test_a_list_that_does_not_add_up_is_told_so(people):

@@ -80,11 +80,17 @@ REASONS = (
     "2026-10-05: waktu rekaman belum pasti",
     "waktu rekaman belum pasti: K01/7",
     "keberatan 3 belum dijawab",
+    "NIP 198501012010011001 juga dipakai E2",
+    "langkah pajak ter tidak dapat diterapkan pada susulan",
+    "ptkp belum ada atau tanpa tarif",
 )
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_each_reason_of_the_engine_has_its_english(reason: str) -> None:
     told = Words().reason(reason)
-    assert not re.search(r"\b(tidak|belum|ada|nilai|dasar|waktu|jumlah|untuk|kurang|keberatan|penghasilan)\b", told)
+    assert not re.search(
+        r"\b(tidak|belum|ada|nilai|dasar|waktu|jumlah|untuk|kurang|keberatan|penghasilan|juga|dipakai|langkah|tanpa)\b",
+        told,
+    )
     assert Words().reason(f"{reason}; {reason}") == f"{told}; {told}"
