@@ -63,23 +63,23 @@ def _devices(options: argparse.Namespace) -> None:
         versions = {one.name: manifests.latest_version(connection, one.name) for one in standings}
     show_table(
         f"{len(standings)} devices",
-        ("device", "site", "state", "last contact", "clock error", "held", "backlog", "software", "manifest"),
+        ("device", "site", "state", "last contact", "clock", "held", "backlog"),
         (
             (
                 one.name,
                 one.site,
                 one.state,
-                shown_time(one.last_contact_ms),
+                shown_time(one.last_contact_ms).rpartition(":")[0] or "—",
                 "—" if one.clock_error_ms is None else f"{one.clock_error_ms / 1000:+.1f} s",
                 one.held,
                 one.status.get("backlog", "—"),
-                one.status.get("software", "—"),
-                versions[one.name] or "—",
             )
             for one in standings
         ),
     )
     for one in standings:
+        running = f"software {one.status.get('software', 'unknown')}, camera {one.status.get('camera', 'unknown')}"
+        print(clean(f"{one.name}: {running}, manifest {versions[one.name] or 'none'}"))
         for flag in one.flags:
             print(clean(f"{one.name}: {flag}"))
 

@@ -144,7 +144,7 @@ def noon(stage: Stage, server: Server, network: Network) -> None:
     """The network goes away, a mark is made all the same, the network comes back, each mark arrives once."""
     config = kiosk_config(stage, network, f"sim:{_NOON_SCRIPT}?seed=2&start={DAY}T12:05:00+09:00")
     network.down()
-    stage.set_time(_time_ms(12, 6))
+    stage.set_time(_time_ms(12, 5) + 10_000)
     sync = stage.start("kiosk", "sync", "--config", str(config))
     stage.wait(stage.start("kiosk", "run", "--config", str(config), show=True), "the kiosk")
     held = _held(stage)
