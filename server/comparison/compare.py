@@ -9,6 +9,7 @@ from server.comparison.rates import Rates
 from server.comparison.values import (
     DIFFERENT,
     EQUAL,
+    ITEMS,
     ONLY_OLD,
     ONLY_OURS,
     Compared,
@@ -33,7 +34,9 @@ def compare(old: OldList, ours: Sequence[OurPerson]) -> Comparison:
         for person in ours
         if person.employee_id not in listed
     ]
-    return Comparison(old.name, old.id_column, old.items, tuple(people), old.ignored, old.notes)
+    absent = [item for item in old.items if item not in ITEMS and not any(item in one.amounts for one in ours)]
+    notes = (*old.notes, *(f"{item}: no line of this month is called so" for item in absent))
+    return Comparison(old.name, old.id_column, old.items, tuple(people), old.ignored, notes)
 
 
 def _by(old: OldList, ours: Sequence[OurPerson]) -> dict[str, OurPerson]:

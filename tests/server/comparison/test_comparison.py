@@ -211,6 +211,10 @@ def test_the_sum_of_one_step_can_be_compared(people):
     rows = (OldRow(2, person.employee_id, {"step:discipline_cut": ours}),)
     found = compare(OldList("old.csv", "employee_id", ("step:discipline_cut",), rows), [person])
     assert found.people[0].state == EQUAL
+    unknown = OldList(
+        "old.csv", "employee_id", ("step:disipline",), (OldRow(2, person.employee_id, {"step:disipline": 1}),)
+    )
+    assert compare(unknown, [person]).notes == ("step:disipline: no line of this month is called so",)
 
 
 @given(st.integers(-(10**9), 10**9))
