@@ -67,6 +67,17 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-10-01") from error
 
 
+def instant(text: str) -> int:
+    """A time of the command line, with its offset, in Unix milliseconds."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-05T12:00:00+09:00") from error
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no offset such as +09:00")
+    return int(moment.timestamp() * 1000)
+
+
 def opened(options: argparse.Namespace) -> Services:
     """The services of the configuration that the options name."""
     return open_services(config.load(options.config))

@@ -1,14 +1,14 @@
-"""Commands for people: officer, import."""
+"""Commands for people: officer, import, export."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from server.commands.common import SHOWN, Commands, by, day, opened, show_table
+from server.commands.common import SHOWN, Commands, by, day, instant, opened, show_table
 from server.enrolment import service as enrolment
 from server.errors import ImportFailed
-from server.people import grants, importing
+from server.people import exporting, grants, importing
 from server.people import service as people
 from server.people.mapping import ColumnMapping
 from server.reports.safe import clean
@@ -39,6 +39,17 @@ def register(commands: Commands) -> None:
     bring.add_argument("--valid-from", type=day, metavar="DATE", help="employees as they are from this day on")
     bring.add_argument("--map", type=Path, metavar="FILE", help="YAML: what the files' columns are called here")
     bring.add_argument("--dry-run", action="store_true", help="report, and record nothing")
+    out = commands.add(
+        "export",
+        _export,
+        "Write facts in the files that an import takes.",
+        "hadir server export --out facts --agency dukcapil --format xlsx --by rina",
+    )
+    out.add_argument("--out", type=Path, required=True, metavar="DIR")
+    out.add_argument("--agency", default="", help="and those below it (default: all)")
+    out.add_argument("--format", dest="form", choices=exporting.FORMATS, default="csv")
+    out.add_argument("--as-of", type=instant, metavar="TIME", help="as known then, with offset (default: now)")
+    by(out)
 
 
 def _officer(options: argparse.Namespace) -> None:
@@ -58,6 +69,23 @@ def _officer(options: argparse.Namespace) -> None:
             now_ms=now_ms,
         )
     print(f"added {officer.id}, {officer.role} for {options.agency or 'all agencies'}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    now_ms = parts.clock.now_ms()
+    with parts.database.read() as connection:
+        written = exporting.export(
+            connection,
+            options.out,
+            agency=options.agency,
+            form=options.form,
+            as_of_ms=now_ms if options.as_of is None else options.as_of,
+            by=options.by,
+            now_ms=now_ms,
+        )
+    for path in written:
+        print(path)
 
 
 def _import(options: argparse.Namespace) -> None:

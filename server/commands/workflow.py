@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 
-from server.commands.common import SHOWN, Commands, by, day, opened, show_table, shown_time
+from server.commands.common import SHOWN, Commands, by, day, instant, opened, show_table, shown_time
 from server.errors import Refused
 from server.month import objections, pp94, recompute, susulan, workflow
 from server.reports.safe import clean
@@ -32,7 +31,7 @@ def register(commands: Commands) -> None:
         "hadir server recompute 2026-10 --as-of 2026-11-05T12:00:00+09:00",
     )
     _which(again)
-    again.add_argument("--as-of", type=_instant, metavar="TIME", help="with offset (default: as it was locked)")
+    again.add_argument("--as-of", type=instant, metavar="TIME", help="with offset (default: as it was locked)")
     counter = commands.add(
         "pp94", _pp94, "Warn of unexcused days in a year (PP 94/2021).", "hadir server pp94 --year 2026"
     )
@@ -108,16 +107,6 @@ def _objection_commands(commands: Commands) -> None:
 def _which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("month", help="YYYY-MM")
     parser.add_argument("--agency", default="", help="default: all")
-
-
-def _instant(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-05T12:00:00+09:00") from error
-    if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no offset such as +09:00")
-    return int(moment.timestamp() * 1000)
 
 
 def _status(options: argparse.Namespace) -> None:

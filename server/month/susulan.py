@@ -120,6 +120,7 @@ def _prepare(
         if line["account"] != TAX:
             now[line["employee_id"]].append(line)
     reasons = since.recorded(connection, people_then, base["cutoff_ms"], now_ms)
+    for_all = "; ".join(since.common(connection, base["cutoff_ms"], now_ms))
     staff_now = _employees(connection, now_ms)
     already = _already_paid(connection, paid_in)
     rows: list[dict[str, Any]] = []
@@ -138,7 +139,7 @@ def _prepare(
         row, all_lines = _payment(
             employee_id, changed, current, paid_in, staff_now[employee_id], already.get(employee_id, 0)
         )
-        row["reason"] = "; ".join(part for part in (row["reason"], reasons.get(employee_id, "")) if part)
+        row["reason"] = "; ".join(part for part in (row["reason"], reasons.get(employee_id, for_all)) if part)
         rows.append(row)
         lines += all_lines
     waiting = tuple(row for row in reckoned.unresolved if row["what"] == "payment")

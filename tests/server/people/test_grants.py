@@ -122,6 +122,18 @@ def test_what_a_file_approves_of_its_importer_or_a_superior_waits_for_another(of
     assert leave(office) == {"R1": "approved", "K1": "approved", "B2": "approved"}
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_what_is_exported_can_be_imported_and_changes_nothing(office, tmp_path, form):
+    out = ("export", "--out", str(tmp_path / "facts"), "--format", form, "--by")
+    assert "grant hr or auditor for all agencies" in refused(office, NOW, *out, "hana")
+    said(office, NOW, *out, "joko")
+    shown = said(office, NOW, "import", str(tmp_path / "facts"), "--by", "joko")
+    counts = [row.split("│")[1:7] for row in shown.splitlines() if row.count("│") == 8]
+    assert {(row[2].strip(), row[3].strip()) for row in counts} == {("0", "0")}
+    assert sum(int(row[4]) for row in counts) == 6 + 7
+    assert "is there already" in refused(office, NOW, *out, "joko")
+
+
 def leave(office: Server) -> dict[str, str]:
     parts = office.services()
     with parts.database.read() as connection:
