@@ -8,7 +8,6 @@ of the log up to it, so that a card pulled out at any moment can be verified by 
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ import sqlite_utils
 
 from kiosk.clock import Clock
 from kiosk.errors import JournalError
+from kiosk.files import make_folder, sync_folder
 from protocol.checkpoint import Checkpoint
 from protocol.entry import Entry
 from protocol.errors import ProtocolError
@@ -165,7 +165,7 @@ class Journal:
             )
         self._add(connection)
         if fresh:
-            _sync_directory(self.path.parent)
+            sync_folder(self.path.parent)
         owner = connection.execute("SELECT value FROM meta WHERE key = 'device'").fetchone()
         if owner is None or owner[0] != self._device:
             raise JournalError(
@@ -273,7 +273,7 @@ def _base(connection: sqlite3.Connection) -> Frontier:
 def _hold(path: Path) -> TextIO:
     """The lock file, open and locked for as long as it stays open."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle = path.open("w")
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from error
@@ -291,11 +291,3 @@ def _reported(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise JournalError(f"the journal {path} cannot be used: {error}") from error
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

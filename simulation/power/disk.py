@@ -213,8 +213,9 @@ class Disk:
             one.doomed |= event.failed
             one.certain |= not event.failed and not one.doomed
         while pending and pending[0].certain:
+            write = pending.pop(0).write
             content = bytearray(self._safe.get(event.file, b""))
-            _write(content, pending[0].write, _all(pending.pop(0).write))
+            _write(content, write, _all(write))
             self._safe[event.file] = bytes(content)
 
     def _state(self, keep: Keep, names: int, scrap: bool = False) -> Files:
