@@ -294,6 +294,10 @@ class Liveness:
                 short = Reason("mesh depth", mesh, limits.mesh) if mesh < limits.mesh else None
                 self._fail(now_s, short or Reason("depth of followed points", flow, limits.flow))
                 return
+            bent = self._depth.bent()
+            if bent is not None:
+                self._fail(now_s, bent, wary=True)
+                return
             self._depths.append(residuals)
         self._blink_seen |= prompt == "blink"
         self._passed.append(prompt)
@@ -307,7 +311,8 @@ class Liveness:
         if len(self._failures) > self._settings.retries:
             early = all("too early" in failure.name or "unasked" in failure.name for failure in self._failures)
             cut = all("lost in one frame" in failure.name for failure in self._failures)
-            species = "replay" if early else "swap" if cut else ""
+            bent = all("bent like paper" in failure.name for failure in self._failures)
+            species = "replay" if early else "swap" if cut else "print" if bent else ""
             self._end("attack" if species else "undetermined", self._failures, species)
             return
         failed = self._plan.pop(0) if self.prompt is not None else None

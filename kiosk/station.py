@@ -31,7 +31,6 @@ _GONE_AMONG_OTHERS_S = 2.0
 _HINT_AFTER_S = 0.7
 # After a decision it is enough to look now and then whether the person is still there.
 _IDLE_EVERY = 3
-_NOT_DEFENDED = "a screen that is steered live, or that plays a film by chance right: no lamp plays a light code"
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -359,7 +358,6 @@ class Station:
             "gallery": self.site.gallery_version,
             "not_ready": self._not_ready(),
             "light": "none" if self._settings.liveness.light is None else "lamp",
-            "not_defended": _NOT_DEFENDED if self._settings.liveness.light is None else "",
         }
 
     def _probe(self) -> None:
