@@ -10,7 +10,9 @@ from importlib import import_module
 from kiosk.errors import KioskError
 
 _COMMANDS = {
+    "guess": ("simulation.evaluate.guess", "the chance that a film made beforehand passes the prompts and the light"),
     "identify": ("simulation.evaluate.identify", "open-set identification: who is named, missed, or named wrongly"),
+    "liveness": ("simulation.evaluate.liveness", "rendered attacks and living heads in closed loop: APCER and BPCER"),
     "verify": ("simulation.evaluate.verify", "single photo against single photo: FMR, FNMR and thresholds"),
 }
 """Subcommand: its module, which has a `main(arguments) -> int`, and its summary."""
