@@ -20,6 +20,7 @@ from server.commands import (
     orders,
     people,
     places,
+    proofs,
     report,
     workflow,
 )
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for domain in (installation, devices, people, grants, enrolment, orders, places, legacy, month, workflow, report):
+    people_and_devices = (installation, devices, people, grants, enrolment)
+    for domain in (*people_and_devices, orders, places, legacy, month, workflow, report, proofs):
         domain.register(commands)
     return parser
