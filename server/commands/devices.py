@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 
 from server.commands.common import Commands, opened, show_table, shown_time
 from server.devices import manifests
@@ -54,6 +55,8 @@ def _add(options: argparse.Namespace) -> None:
             now_ms=now_ms,
         )
     print(token)
+    until = shown_time(now_ms + devices.TOKEN_MS)
+    print(f"valid once, until {until}; an earlier token of {options.name} is void", file=sys.stderr)
 
 
 def _devices(options: argparse.Namespace) -> None:
