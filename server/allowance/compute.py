@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import calendar as months
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "preserve_insertion_order": False,
+    # Each thread has buffers of its own; more of them than this make a month of one city no quicker.
+    "threads": min(4, os.cpu_count() or 1),
 }
 
 
@@ -368,7 +371,7 @@ JOIN month_day m ON m.day = r.day
 {wording.joins("r.in_at", "fd", "fc", "e")}
 {wording.joins("r.out_at", "ld", "lc", "e")}
 WHERE r.variant = 0
-ORDER BY e.employee_id, r.day
+ORDER BY r.emp, r.day
 """
 
 

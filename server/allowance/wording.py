@@ -101,5 +101,5 @@ LEFT JOIN month_day d ON d.day = l.day
 LEFT JOIN mark_in m ON m.mk = l.mk
 {joins("m.at_s", "fd", "fc", "e")}
 WHERE l.rupiah <> 0
-ORDER BY e.employee_id, l.step, COALESCE(l.day, 99999999), l.sub, l.kind, l.minutes, fact, l.rupiah
+ORDER BY l.emp, l.step, COALESCE(l.day, 99999999), l.sub, l.kind, l.minutes, fact, l.rupiah
 """

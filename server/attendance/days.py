@@ -25,12 +25,10 @@ def build_days(con: duckdb.DuckDBPyConnection, rules: DayRules) -> None:
     """Make `day_record` from the tables named above."""
     for statement in statements(rules):
         con.execute(statement)
-    for used in ("seen", "piece", "island", "excused", "chosen", "emp_day", "roster"):
-        con.execute(f"DROP TABLE {used}")
 
 
 def statements(rules: DayRules) -> list[str]:
-    """The SQL in order."""
+    """The SQL in order; a table that is used no more goes before the next is made, so that memory stays low."""
     return [
         _WHO,
         _roster(),
@@ -39,9 +37,16 @@ def statements(rules: DayRules) -> list[str]:
         _PIECE,
         _ISLAND,
         _EXCUSED,
+        *_drop("piece"),
         _chosen(rules),
+        *_drop("seen", "excused", "emp_day", "roster"),
         _record(rules),
+        *_drop("island", "chosen"),
     ]
+
+
+def _drop(*tables: str) -> list[str]:
+    return [f"DROP TABLE {table}" for table in tables]
 
 
 _WHO = f"""
