@@ -19,7 +19,7 @@ ROLES: Mapping[str, str] = {
     HEAD: "issues and confirms orders, decides leave and corrections, approves the month",
     HR: "imports facts, enrols, prepares, approves and locks the month",
     TREASURER: "says that a locked month was paid",
-    AUDITOR: "reads",
+    AUDITOR: "exports facts",
     ADMIN: "gives grants",
 }
 CAPACITIES = ("definitive", "plt", "plh")
