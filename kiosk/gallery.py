@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from kiosk.device import Device
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
 from kiosk.matcher import Templates
+from protocol.calibration import Basis
 from protocol.errors import ProtocolError
 from protocol.gallery import unseal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
@@ -146,6 +148,8 @@ class GalleryStore:
             embedder=gallery.embedder,
             threshold=gallery.threshold_e4 / 1e4,
             margin=gallery.margin_e4 / 1e4,
+            basis=cast(Basis, gallery.basis),
+            pairs=gallery.pairs,
         )
         return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people})
 

@@ -21,8 +21,13 @@ _HEADER = {
     "dimension": int,
     "threshold_e4": int,
     "margin_e4": int,
+    "basis": str,
+    "pairs": int,
     "people": list,
 }
+
+BASES = ("pairs", "stated", "none")
+"""Bases of a threshold: the gallery's own pairs of people, a figure stated for its embedder, or not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """`matrix`: rows x `dimension` float32, little-endian. Distances in units of 10⁻⁴ (`_e4`)."""
+    """`matrix`: rows x `dimension` float32, little-endian. Distances in units of 10⁻⁴ (`_e4`).
+
+    `basis`: where threshold and margin are from, one of BASES; `pairs`: how many pairs of people gave them.
+    """
 
     version: int
     embedder: str
@@ -45,6 +53,8 @@ class Gallery:
     margin_e4: int
     people: tuple[Person, ...]
     matrix: bytes
+    basis: str = "stated"
+    pairs: int = 0
 
     def encode(self) -> bytes:
         """The plain bytes; only ever in memory."""
@@ -54,6 +64,8 @@ class Gallery:
             "dimension": self.dimension,
             "threshold_e4": self.threshold_e4,
             "margin_e4": self.margin_e4,
+            "basis": self.basis,
+            "pairs": self.pairs,
             "people": [{"person": p.person, "name": p.name, "count": p.count} for p in self.people],
         }
         return _MAGIC + canonical.encode(header) + b"\n" + self.matrix
@@ -67,6 +79,8 @@ def decode(data: bytes) -> Gallery:
     header = canonical.decode_object(line)
     if header.keys() != _HEADER.keys() or any(type(header[n]) is not k for n, k in _HEADER.items()):
         raise ProtocolError("gallery: the header is not that of hadir-gallery/1")
+    if header["basis"] not in BASES:
+        raise ProtocolError(f"gallery: no threshold has the basis {header['basis']!r}")
     try:
         people = tuple(Person(**person) for person in header.pop("people"))
     except TypeError as error:

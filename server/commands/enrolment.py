@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from server.commands.common import Commands, by, opened, show_table, shown_time
@@ -23,6 +24,9 @@ def register(commands: Commands) -> None:
         "approve", _approve, "Approve enrolments; devices get a new gallery.", "hadir server approve 7 8 --by joko"
     )
     approve.add_argument("number", nargs="+", help="of the enrolment, or 'all'")
+    approve.add_argument(
+        "--despite-duplicate", default="", metavar="REASON", help="why one face may have two names, or a name two faces"
+    )
     by(approve, "another officer than the one who opened them")
     reject = commands.add("reject", _reject, "Refuse an enrolment.", "hadir server reject 7 --by joko")
     reject.add_argument("number", type=int)
@@ -41,6 +45,7 @@ def _code(options: argparse.Namespace) -> None:
     parts = opened(options)
     with parts.database.write() as connection:
         print(service.open_code(connection, options.employee, options.by, parts.clock.now_ms()))
+    print("valid once, for a day, on any claimed kiosk", file=sys.stderr)
 
 
 def _enrolments(options: argparse.Namespace) -> None:
@@ -49,7 +54,7 @@ def _enrolments(options: argparse.Namespace) -> None:
         rows = service.pending(connection)
     show_table(
         f"{len(rows)} pending",
-        ("number", "employee", "device", "templates", "opened by", "submitted", "report"),
+        ("number", "employee", "device", "templates", "opened by", "submitted", "warnings", "report"),
         (
             (
                 row["enrolment"],
@@ -58,6 +63,7 @@ def _enrolments(options: argparse.Namespace) -> None:
                 row["rows"],
                 row["opened_by"],
                 shown_time(row["submitted_ms"]),
+                "; ".join(row["warnings"]) or "—",
                 "; ".join(row["report"]) or "—",
             )
             for row in rows
@@ -75,7 +81,8 @@ def _approve(options: argparse.Namespace) -> None:
         else:
             raise Refused("approve takes numbers of enrolments, or 'all'")
         now_ms = parts.clock.now_ms()
-        service.approve(connection, numbers, by=options.by, signer=parts.keyring.gallery, now_ms=now_ms)
+        signer, despite = parts.keyring.gallery, options.despite_duplicate
+        service.approve(connection, numbers, by=options.by, signer=signer, now_ms=now_ms, despite=despite)
     print(f"approved {len(numbers)}")
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+import numpy as np
 from sqlalchemy import Connection, func, select
 
+from protocol.calibration import calibrate
 from protocol.gallery import Gallery, Person
 from server.enrolment.models import enrolments, galleries
 from server.people import service as people
-
-THRESHOLD_E4 = 4500
-MARGIN_E4 = 300
-"""Distances that galleries are sent out with until a site's own impostor pairs calibrate them (dlib's 128-d)."""
 
 
 def embedder(connection: Connection) -> tuple[str, int] | None:
@@ -38,7 +36,7 @@ def current(connection: Connection, now_ms: int) -> Gallery | None:
         if row is not None and people.active(employee, now_ms) and employee["employee_id"] in pseudonyms:
             names.append(Person(pseudonyms[employee["employee_id"]], first_name(employee["name"]), row["rows"]))
             matrices.append(row["matrix"])
-    gallery = Gallery(0, *identity, THRESHOLD_E4, MARGIN_E4, tuple(names), b"".join(matrices))
+    gallery = calibrated(Gallery(0, *identity, 0, 0, tuple(names), b"".join(matrices)))
     digest = sha256(gallery.encode()).digest()
     last = connection.execute(select(galleries).order_by(galleries.c.gallery.desc()).limit(1)).mappings().first()
     if last is not None and last["digest"] == digest:
@@ -48,6 +46,15 @@ def current(connection: Connection, now_ms: int) -> Gallery | None:
     row_of = {"digest": digest, "embedder": identity[0], "people": len(names), "rows": count, "made_ms": now_ms}
     connection.execute(galleries.insert(), row_of | {"gallery": version})
     return replace(gallery, version=version)
+
+
+def calibrated(gallery: Gallery) -> Gallery:
+    """The gallery with the threshold and margin that its own pairs of people give."""
+    rows = np.frombuffer(gallery.matrix, "<f4").reshape(-1, gallery.dimension)
+    counts = np.array([person.count for person in gallery.people], np.intp)
+    found = calibrate(rows, counts, gallery.embedder)
+    threshold_e4, margin_e4 = round(1e4 * found.threshold), round(1e4 * found.margin)
+    return replace(gallery, threshold_e4=threshold_e4, margin_e4=margin_e4, basis=found.basis, pairs=found.pairs)
 
 
 def first_name(name: str) -> str:

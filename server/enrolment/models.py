@@ -36,6 +36,17 @@ enrolments = Table(
     sqlite_autoincrement=True,
 )
 
+# Approvals in spite of a warning that one face has two names, or one name two faces.
+despite_duplicates = Table(
+    "despite_duplicates",
+    metadata,
+    Column("enrolment", Integer, primary_key=True),
+    Column("warnings", Text, nullable=False, comment="JSON list"),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_ms", BigInteger, nullable=False),
+)
+
 # Which templates were in which version: the digest stands for them, so that templates lie in one place only.
 galleries = Table(
     "galleries",

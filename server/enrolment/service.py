@@ -18,8 +18,8 @@ from protocol.errors import ProtocolError
 from protocol.note import Signer, unbase64
 from server.devices import manifests
 from server.devices import service as devices
-from server.enrolment import galleries
-from server.enrolment.models import enrol_codes, enrolments
+from server.enrolment import duplicates, galleries
+from server.enrolment.models import despite_duplicates, enrol_codes, enrolments
 from server.errors import Conflict, ImportFailed, NotFound, Refused
 from server.people import grants
 from server.people import service as people
@@ -110,7 +110,7 @@ def parse(value: dict[str, Any]) -> Templates:
 
 
 def pending(connection: Connection) -> list[dict[str, Any]]:
-    """What waits for a second officer, oldest first; the templates themselves left out."""
+    """What waits for a second officer, oldest first, with the warnings of a duplicate; templates left out."""
     table = enrolments.c
     columns = (
         table.enrolment,
@@ -122,11 +122,27 @@ def pending(connection: Connection) -> list[dict[str, Any]]:
         table.report,
     )
     query = select(*columns).where(table.state == "pending").order_by(table.enrolment)
-    return [dict(row) | {"report": json.loads(row["report"])} for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings().all()
+    warned = duplicates.warnings(connection, [row["enrolment"] for row in rows])
+    return [
+        dict(row) | {"report": json.loads(row["report"]), "warnings": warned.get(row["enrolment"], [])} for row in rows
+    ]
 
 
-def approve(connection: Connection, numbers: Sequence[int], *, by: str, signer: Signer, now_ms: int) -> None:
-    """A second officer's word on pending enrolments: the next gallery holds them, and each device gets a manifest."""
+def approve(
+    connection: Connection, numbers: Sequence[int], *, by: str, signer: Signer, now_ms: int, despite: str = ""
+) -> None:
+    """A second officer's word on pending enrolments: the next gallery holds them, and each device gets a manifest.
+
+    Refused where one face seems to have two names, or one name two faces, unless `despite` says why it is right.
+    """
+    warned = duplicates.warnings(connection, numbers)
+    if warned and not despite.strip():
+        grounds = "; ".join(f"enrolment {number}: {', '.join(texts)}" for number, texts in warned.items())
+        raise Refused(f"{grounds}. Look at the people, then reject, or approve with --despite-duplicate REASON")
+    for number, texts in warned.items():
+        row = {"enrolment": number, "warnings": json.dumps(texts, ensure_ascii=False), "reason": despite.strip()}
+        connection.execute(despite_duplicates.insert(), row | {"decided_by": by, "decided_ms": now_ms})
     for number in numbers:
         _decide(connection, number, "approved", by, now_ms)
     manifests.publish(connection, devices.claimed(connection), signer, now_ms)

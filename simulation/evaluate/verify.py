@@ -88,7 +88,7 @@ def report_of(genuine: rates.Scores, impostors: rates.Scores, seed: int) -> dict
         "interval_method": "95 %, bootstrap over people; no error among n people: upper bound 3/n",
     }
     for allowed in _AT:
-        name = f"fnmr_at_fmr_{allowed:g}" if allowed >= 0.001 else "fnmr_at_fmr_0.0001"
+        name = f"fnmr_at_fmr_{allowed:g}"
         report[name], report[f"{name}_interval"] = rates.missed_at(genuine, impostors, allowed, seed)
         report[name.replace("fnmr_at", "threshold_at")] = round(rates.threshold_at(impostors.values, allowed), 4)
     return report
@@ -103,8 +103,8 @@ def _sentences(report: dict[str, Any]) -> list[str]:
         for row in report["thresholds"]
     ]
     lines += [
-        f"FMR {allowed}: FNMR {report[f'fnmr_at_fmr_{allowed}']:.3%} at threshold {report[f'threshold_at_fmr_{allowed}']}"
-        for allowed in ("0.01", "0.001", "0.0001")
+        f"FMR {at:g}: FNMR {report[f'fnmr_at_fmr_{at:g}']:.3%} at threshold {report[f'threshold_at_fmr_{at:g}']}"
+        for at in _AT
     ]
     return lines
 

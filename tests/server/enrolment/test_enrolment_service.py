@@ -78,7 +78,7 @@ def test_imported_templates_wait_for_another_officer_who_is_not_the_employee(idl
         gallery = galleries.current(connection, NOW_MS)
         names = people.pseudonyms(connection)
         assert [person.person for person in gallery.people] == [names["E2"], names["E3"]]
-        assert (gallery.version, gallery.threshold_e4) == (1, galleries.THRESHOLD_E4)
+        assert (gallery.version, gallery.basis, gallery.threshold_e4) == (1, "none", 0)
         with pytest.raises(Conflict, match="approved by rina already"):
             service.approve(connection, numbers[:1], by="rina", signer=signer, now_ms=NOW_MS)
         with pytest.raises(Conflict, match="cannot be compared"):
