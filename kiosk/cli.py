@@ -92,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
+    configured(
+        add("calibrate", _calibrate, "Explain threshold and margin of this gallery.", "hadir kiosk calibrate")
+    )
+
     configured(add("health", _health, "Write the device's health for sync (a timer calls it).", "hadir kiosk health"))
 
     replay = add(
@@ -179,6 +183,13 @@ def _status(options: argparse.Namespace) -> None:
             else value
         )
         print(f"{name.replace('_', ' '):14} {text}")
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from kiosk.calibrating import calibrate
+    from kiosk.config import load_config
+
+    print("\n".join(calibrate(load_config(options.config))))
 
 
 def _health(options: argparse.Namespace) -> None:

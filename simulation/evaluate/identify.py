@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """`hadir evaluate identify DIR …`."""
     options = _parser().parse_args(arguments)
     folder = people_in(options.folder)
-    people = {one: photos for one, photos in folder.items() if options.half in ("all", half_of(one))}
+    people = {one: photos[: options.most] for one, photos in folder.items() if options.half in ("all", half_of(one))}
     if len(people) < _FEWEST_PEOPLE:
         raise EnrolmentError(f"{options.folder} holds {len(people)} people to measure: at least three are needed")
     captures = capture(people, options.degrade, options.seed, options.jobs)
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         distractors=extra,
     )
     report = report_of(done, options.seed)
-    setting = {name: getattr(options, name) for name in ("enrol", "shots", "seed", "splits", "degrade", "half")}
+    setting = {name: getattr(options, name) for name in ("enrol", "shots", "seed", "splits", "degrade", "half", "most")}
     report = report | {"people": len(people), "photos": sum(map(len, people.values())), "settings": setting}
     report["distractors"] = len(extra)
     if options.plot:
@@ -168,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--degrade", choices=("none", *KINDS), default="none", help="search photos only")
     parser.add_argument("--distractors", type=Path, metavar="DIR2", help="further people, enrolled and never searching")
     parser.add_argument("--half", choices=("all", "a", "b"), default="all", help="a: tuned on, b: held out")
+    parser.add_argument("--most", type=_positive, metavar="M", help="take only the first M photos of each person")
     parser.add_argument("--jobs", type=_positive, default=2, help="processes that embed (2)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")
     parser.add_argument("--json", action="store_true", help="as one JSON object")

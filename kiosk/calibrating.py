@@ -1,0 +1,70 @@
+"""`hadir kiosk calibrate`: what this device's threshold and margin rest on, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kiosk.config import KioskConfig
+from kiosk.device import load_device
+from kiosk.embedder import DlibEmbedder
+from kiosk.errors import GalleryError
+from kiosk.gallery import GalleryStore, Site
+from kiosk.matcher import Templates, calibration_of, person_distances
+from protocol.calibration import FEWEST_PAIRS, FPIR, scores, typical_distance
+
+_MOST_LISTED = 5
+
+
+def calibrate(config: KioskConfig) -> list[str]:
+    """Sentences on the gallery that the station runs on; GalleryError when there is none."""
+    store = GalleryStore(config.state_dir, load_device(config.state_dir))
+    return explain(store.load(DlibEmbedder.identity, DlibEmbedder.dimension))
+
+
+def explain(site: Site) -> list[str]:
+    """Sentences on a site's threshold: where it is from, what it costs, who is hard to tell apart."""
+    templates = site.templates
+    if templates is None or not templates.people:
+        raise GalleryError("there is no gallery yet: enrol people, then let sync bring it (hadir kiosk sync --once)")
+    people = len(templates.people)
+    found = calibration_of(templates)
+    lines = [f"{people} people with {len(templates.matrix)} templates of {templates.embedder}."]
+    if found.basis == "pairs":
+        lines.append(
+            f"{found.pairs} pairs of different people here score {found.centre:.2f} in the middle, with a spread of "
+            f"{found.spread:.3f}. A stranger who stands before this kiosk is taken for one of the {people} about once "
+            f"in {round(1 / FPIR)} visits, if people here are no more alike than those pairs."
+        )
+    elif found.basis == "stated":
+        lines.append(
+            f"With fewer than {FEWEST_PAIRS} pairs of people a gallery cannot calibrate itself: the figures stated for "
+            "this embedder hold until 15 people are enrolled."
+        )
+    else:
+        lines.append("No figure is known for this embedder: the kiosk is not ready until 15 people are enrolled.")
+    lines.append(
+        f"Known is who scores {templates.threshold:.3f} or less and {templates.margin:.3f} less than anybody else; "
+        "who misses that narrowly is asked again."
+    )
+    if abs(found.threshold - templates.threshold) > 1e-3 or found.basis != templates.basis:
+        lines.append(
+            f"The server set this; reckoned here it would be {found.threshold:.3f} ({found.basis}). "
+            "Let the server make a new gallery: hadir server approve, or any change of people."
+        )
+    return lines + _look_alikes(site, templates)
+
+
+def _look_alikes(site: Site, templates: Templates) -> list[str]:
+    """Pairs of enrolled people whom this rule may take for each other."""
+    typical = typical_distance(templates.matrix)
+    near = []
+    for person in range(len(templates.people)):
+        own = templates.matrix[templates.owners == person]
+        fused = scores(person_distances(templates, own).mean(axis=0), typical)
+        near += [(float(fused[o]), person, o) for o in np.flatnonzero(fused <= templates.threshold) if o > person]
+    if not near:
+        return ["Nobody enrolled here is taken for another."]
+    names = [f"{site.names.get(one, '?')} ({one[:8]})" for one in templates.people]
+    return [
+        f"Hard to tell apart: {names[a]} and {names[b]}, {value:.2f}." for value, a, b in sorted(near)[:_MOST_LISTED]
+    ]
