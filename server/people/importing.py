@@ -133,7 +133,7 @@ def _import(
                 rows = [people.to_columns(row) for row in rows]
             else:
                 _check_rows(rows, agencies.keys(), report)
-                _require(acting, {agencies.get(row["employee_id"], "") for row in rows}, path)
+                _require(acting, {agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}, path)
                 if kind in (LEAVE, ORDERS, CORRECTIONS):
                     _wait_for_another(connection, kind, rows, acting, report, now_ms)
         report.rows = len(rows)
