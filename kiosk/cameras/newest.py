@@ -23,7 +23,8 @@ class LiveCamera:
     """A `kiosk.camera.Camera` over a blocking `grab`. Frames carry the monotonic clock at their arrival.
 
     `frozen_is_stall`: a real sensor never delivers the same bytes twice, so a picture that stays identical
-    for three seconds counts as a stall (a black one does not: a dark office is no fault).
+    for three seconds counts as a stall (a black one does not: a dark office is no fault). `lock`: holds exposure and
+    white balance while it is True, so that they do not undo what the lamp does.
     """
 
     live = True
@@ -36,8 +37,10 @@ class LiveCamera:
         release: Callable[[], None],
         frozen_is_stall: bool = False,
         start_wall_ms: int | None = None,
+        lock: Callable[[bool], None] | None = None,
     ) -> None:
         self.kind, self.device, self.start_wall_ms = kind, device, start_wall_ms
+        self._lock, self._locked = lock, False
         self._grab, self._release, self._frozen_is_stall = grab, release, frozen_is_stall
         self._news = threading.Condition()
         self._newest: Frame | None = None
@@ -65,7 +68,11 @@ class LiveCamera:
         )
 
     def tell(self, event: CameraEvent) -> None:
-        """Real cameras see no prompts."""
+        """Real cameras see no prompts; a light code holds their exposure."""
+        playing = event.event == "light" and event.value != ""
+        if self._lock is not None and event.event == "light" and playing != self._locked:
+            self._locked = playing
+            self._lock(playing)
 
     def close(self) -> None:
         """Stop reading and give the device back."""

@@ -44,9 +44,12 @@ def open_picamera2(url: str) -> LiveCamera:
         except RuntimeError as error:
             raise CameraError(f"camera {url!r}: capture failed ({error}); the camera is reopened") from error
 
+    def lock(held: bool) -> None:
+        camera.set_controls({"AeEnable": not held, "AwbEnable": not held})
+
     def release() -> None:
         camera.stop()
         camera.close()
 
     model = camera.camera_properties.get("Model", "unknown model")
-    return LiveCamera("picamera2", f"{number} ({model})", grab, release, frozen_is_stall=True)
+    return LiveCamera("picamera2", f"{number} ({model})", grab, release, frozen_is_stall=True, lock=lock)

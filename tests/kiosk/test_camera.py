@@ -311,18 +311,26 @@ def test_the_pi_camera_delivers_blue_green_red_turned_upright(monkeypatch: pytes
                 raise RuntimeError("stopped")
             return picture(7, 96, 64)
 
+        def set_controls(self, controls: dict[str, bool]) -> None:
+            set_to.append(controls)
+
         def stop(self) -> None:
             self.running = False
 
         def close(self) -> None:
             pass
 
+    set_to: list[dict[str, bool]] = []
     monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=Picamera2))
     source = open_camera("picamera2:?width=96&height=64&fps=25&rotation=90")
     frame = source.read()
     assert frame is not None
     assert frame.image.shape == (96, 64, 3)
     assert (source.kind, source.device, source.live) == ("picamera2", "0 (imx708)", True)
+    for value in ("1.00", "0.30", ""):
+        source.tell(CameraEvent(1.0, "light", value))
+    held = [{"AeEnable": free, "AwbEnable": free} for free in (False, True)]
+    assert set_to == held, "exposure is held while a light code plays"
     source.close()
 
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kiosk.answers import AnswerSettings
 from kiosk.camera import open_camera
+from kiosk.depth import DepthSettings
 from kiosk.faces import FaceTracker
+from kiosk.light import LightSettings
 from kiosk.liveness import Liveness, LivenessSettings
+from kiosk.prompts import TURNS
 from kiosk.values import CameraEvent, LivenessVerdict, Prompt
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
@@ -21,7 +25,7 @@ def one_identity(time_s: float) -> np.ndarray | None:
 
 
 def present(
-    url: str, embed: Embed = one_identity, settings: LivenessSettings | None = None, seed: int = 1
+    url: str, embed: Embed = one_identity, settings: LivenessSettings | None = None, seed: int = 1, lamp: bool = False
 ) -> tuple[LivenessVerdict | None, list[Prompt]]:
     """Let the scene of `url` come before a kiosk; the verdict on the last track, None when it left without one."""
     camera, tracker = open_camera(url), FaceTracker()
@@ -44,6 +48,8 @@ def present(
             shown = liveness.prompt or ""
             prompts += [liveness.prompt] if liveness.prompt else []
             camera.tell(CameraEvent(frame.time_s, "prompt", shown))
+        if lamp and liveness.light is not None:
+            camera.tell(CameraEvent(frame.time_s, "light", f"{liveness.light:.2f}"))
         if liveness.verdict is not None:
             break
     camera.close()
@@ -77,6 +83,24 @@ def test_what_is_flat_is_not_live(instrument: str, seed: int) -> None:
 
 def test_a_film_of_somebody_who_turns_at_its_own_time_is_not_live() -> None:
     assert verdict("sim:replay=18?seed=2&fps=15", seed=2).state in ("attack", "undetermined")
+
+
+def test_paper_over_another_persons_face_is_not_live_for_it_cannot_blink() -> None:
+    turns_only = LivenessSettings(
+        pool=TURNS, prompts=1, answers=AnswerSettings(turn=10.0), depth=DepthSettings(mesh=0.0, flow=0.0, unbent=0.0)
+    )
+    found = verdict("sim:mask=18?seed=1&fps=15", settings=turns_only, seed=1)
+    assert found.state == "undetermined"
+    assert [reason.name for reason in found.reasons] == ["no answer to blink"] * 2
+    assert found.prompts[1:] == ("blink", "blink"), "nothing that paper can answer takes its place"
+
+
+def test_with_a_lamp_the_face_must_answer_its_light() -> None:
+    settings = LivenessSettings(light=LightSettings())
+    assert verdict("sim:person=14?seed=4&fps=15", settings=settings, seed=4, lamp=True).state == "live"
+    dark = verdict("sim:person=14?seed=4&fps=15", settings=settings, seed=4)
+    assert dark.state == "undetermined"
+    assert "light" in dark.reasons[0].name
 
 
 def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:

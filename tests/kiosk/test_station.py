@@ -20,6 +20,7 @@ from kiosk.indicator import Indicator
 from kiosk.journal import Journal, JournalReader
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
+from kiosk.tries import USED_UP, Tries
 from kiosk.values import Decision
 from protocol import entry
 from protocol.note import Signer
@@ -86,7 +87,7 @@ class Run:
 
 @pytest.fixture
 def serve(tmp_path, site, embedder, monkeypatch):
-    def run(script, broken=False, stall_at=-1, at=site):
+    def run(script, broken=False, stall_at=-1, at=site, tries=None):
         path = tmp_path / "journal.db"
         camera = Watched(open_camera(f"sim:{script}"), path, stall_at=stall_at)
         clock = FrameClock(1_790_000_000_000)
@@ -111,6 +112,7 @@ def serve(tmp_path, site, embedder, monkeypatch):
             StationSettings(language="en"),
             random.Random(4),
             decisions.append,
+            tries,
         )
         station.run()
         reader = JournalReader(path)
@@ -146,6 +148,24 @@ def test_a_print_is_refused_and_the_reason_is_recorded(serve):
 def test_a_stranger_is_not_known(serve):
     run = serve("stranger=8?seed=2")
     assert {decision.decision for decision in run.decisions} == {"unknown"}
+
+
+def test_whose_tries_are_used_up_is_asked_nothing_and_gets_one_line(serve):
+    tries = Tries()
+    for _ in range(tries.settings.a_day):
+        tries.failed(PERSON, 1_790_000_000_000)
+    run = serve("person=7,person=7?seed=2", tries=tries)
+    assert [decision.decision for decision in run.decisions] == ["refused", "refused"]
+    assert all(not decision.liveness.prompts for decision in run.decisions)
+    assert [found.body["reasons"] for found in run.entries if found.kind == "refusal"] == [[USED_UP]]
+    assert any("Too many tries" in text for text in run.texts)
+
+
+def test_each_failed_try_counts_for_the_person_it_resembles(serve):
+    tries = Tries()
+    run = serve("person=9?seed=2&prompts=off", tries=tries)
+    assert run.decisions[0].decision == "undetermined"
+    assert tries.count(PERSON, 1_790_000_000_000 + 20_000) == len(run.decisions)
 
 
 def test_what_cannot_be_saved_is_never_green(serve):
