@@ -19,6 +19,10 @@ def verify_logs(stage: Stage) -> None:
     _show(stage, said)
     if code:
         raise DemoFailed("the audit of honest logs found something")
+    code, said = _audit("national", str(source), "--keys", str(keys))
+    _show(stage, said)
+    if code:
+        raise DemoFailed("the audit of an honest national log found something")
     copy = stage.directory / "auditor" / "altered.db"
     shutil.copy(source, copy)
     where = _alter(copy)
