@@ -57,7 +57,7 @@ class Report:
             lines.append(f"    {pruned:,} older ones were pruned here, as the root says; look for them at the server.")
         if unsigned:
             lines.append(f"    {unsigned:,} more are not yet under a signed checkpoint: nothing vouches for these.")
-        lines.append("    Not shown by this: newer entries cut off together with their checkpoints (see hadir audit national).")
+        lines.append("    Not shown: newer entries cut off together with their checkpoints; see hadir audit national.")
         return lines
 
 
