@@ -17,7 +17,7 @@ from kiosk.embedder import Embedder, cut
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.stills import against, read_still
+from kiosk.stills import against_enrolling, read_still
 from kiosk.values import CameraEvent, Face, Frame, Prompt, Reason
 
 _POSES: tuple[Prompt | None, ...] = (None, "turn_left", "turn_right", "look_up", "come_closer", None)
@@ -119,7 +119,7 @@ def _photo(
     still = read_still(path, number, tracker)
     if still.picture is None or still.face is None:
         return ShotReport(path.name, still.state), None
-    reasons = against(still, settings.limits)
+    reasons = against_enrolling(still, settings.limits)
     if reasons:
         return ShotReport(path.name, "quality", reasons), None
     return ShotReport(path.name, "ok"), embedder.embed(*cut(still.picture, still.face.box))

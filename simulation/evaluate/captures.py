@@ -19,10 +19,12 @@ from kiosk.embedder import DlibEmbedder, Embedder, cut
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.replay import PHOTO_SUFFIXES
-from kiosk.stills import Still, against, look_at, read_still
+from kiosk.stills import Still, against, against_enrolling, look_at, read_still
+from kiosk.values import Reason
 from simulation.evaluate.degrade import degrade
 
 Vector = NDArray[np.float32]
+Judge = Callable[[Still, quality.QualityLimits], tuple[Reason, ...]]
 _INLINE = 30
 
 
@@ -101,22 +103,22 @@ def _capture_one(
     identity: str, path: Path, kind: str, seed: int, tracker: FaceTracker, engine: Embedder, numbers: count[int]
 ) -> Capture:
     still = read_still(path, next(numbers), tracker)
-    reasons = _reasons(still, quality.ENROLMENT), _reasons(still, quality.RECOGNITION)
+    reasons = _reasons(still, quality.ENROLMENT, against_enrolling), _reasons(still, quality.RECOGNITION, against)
     vector = None if all(reasons) else _embed(still, engine)
     enrol, search = (Shot(None if why else vector, why) for why in reasons)
     if kind != "none" and still.picture is not None and still.face is not None:
         digest = sha256(f"{seed}/{identity}/{path.name}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
         worse = look_at(degrade(kind, still.picture, still.face.landmarks, rng), next(numbers), tracker)
-        against_worse = _reasons(worse, quality.RECOGNITION)
+        against_worse = _reasons(worse, quality.RECOGNITION, against)
         search = Shot(None if against_worse else _embed(worse, engine), against_worse)
     return Capture(identity, path.name, enrol, search)
 
 
-def _reasons(still: Still, limits: quality.QualityLimits) -> tuple[str, ...]:
+def _reasons(still: Still, limits: quality.QualityLimits, judge: Judge) -> tuple[str, ...]:
     if still.face is None:
         return (still.state.partition(":")[0].replace(" ", "_"),)
-    return tuple(reason.name for reason in against(still, limits))
+    return tuple(reason.name for reason in judge(still, limits))
 
 
 def _embed(still: Still, engine: Embedder) -> Vector:

@@ -43,7 +43,7 @@ def degrade(kind: str, picture: Picture, mesh: Mesh, rng: np.random.Generator) -
 def _dark(picture: Picture, mesh: Mesh, rng: np.random.Generator) -> Picture:
     """Face at a mean of 28 to 60 of 255, with the shot and read noise of a small sensor at high gain."""
     light = _linear(picture)
-    now = float(_linear_inverse(light[_face(picture, mesh) > 0.5].mean(keepdims=True))[0])
+    now = 255.0 * float(light[_face(picture, mesh) > 0.5].mean()) ** (1 / 2.2)
     wanted = rng.uniform(28.0, 60.0)
     light *= min((wanted / max(now, 1.0)) ** 2.2, 1.0)
     electrons = rng.uniform(1500.0, 5000.0)

@@ -1,0 +1,148 @@
+"""Identification and verification are measured with the product's own rule, and say what the sample can show."""
+
+import json
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import quality
+from kiosk.faces import FaceTracker
+from kiosk.stills import against, look_at
+from simulation.evaluate import rates
+from simulation.evaluate.captures import Capture, Shot, counted, half_of, people_in
+from simulation.evaluate.degrade import KINDS, degrade
+from simulation.evaluate.identify import report_of
+from simulation.evaluate.splits import run
+from simulation.evaluate.verify import pairs_of
+
+FACES = Path(__file__).parents[2].parent / "shared" / "faces" / "people"
+
+
+def photos_of(identity: str, centre: np.ndarray, count: int = 6, refused: int = 0) -> list[Capture]:
+    rng = np.random.default_rng(len(identity) + int(abs(centre[0]) * 1e6))
+    shots = [Shot((centre + rng.normal(0.0, 0.015, 128)).astype(np.float32)) for _ in range(count)]
+    shots += [Shot(None, ("blurred", "too_dark"))] * refused
+    return [Capture(identity, f"{n}.png", shot, shot) for n, shot in enumerate(shots)]
+
+
+def crowd(people: int = 24, **each: int) -> dict[str, list[Capture]]:
+    centres = np.random.default_rng(2).normal(0.0, 0.05, (people, 128))
+    return {f"p{n}": photos_of(f"p{n}", centre, **each) for n, centre in enumerate(centres)}
+
+
+def report(people: dict[str, list[Capture]], **options: int) -> dict:
+    settings = {"enrol": 3, "shots": 3, "seed": 1, "splits": 4} | options
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return report_of(run(people, **settings), 1)
+
+
+def test_people_who_are_apart_are_told_apart_and_the_bound_is_three_over_people() -> None:
+    found = report(crowd())
+    assert (found["fpir"], found["fnir"], found["wrong_person"]) == (0.0, 0.0, 0)
+    strangers = found["people_searching"]["non_mated"]
+    assert found["intervals"]["fpir"] == [0.0, pytest.approx(3 / strangers, abs=1e-5)]
+    assert found["searches"]["mated"] == 4 * 16
+    assert found["extrapolation"]["enrolled"] == 500
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_one_face_under_two_identities_is_a_false_positive_for_every_rule() -> None:
+    people = crowd()
+    for n in range(12):
+        people[f"q{n}"] = [Capture(f"q{n}", one.name, one.enrol, one.search) for one in people[f"p{n}"]]
+    found = report(people)
+    assert found["fpir"] + found["fnir"] > 0.05
+    assert found["peers"]["compare_faces_0.6"]["fpir"] > 0.3
+    assert found["intervals"]["fnir"][0] < found["fnir"] < found["intervals"]["fnir"][1]
+
+
+def test_refused_photos_are_counted_by_their_first_reason_and_not_as_misses() -> None:
+    found = report(crowd(count=4, refused=4))
+    assert found["fnir"] == 0.0
+    assert found["failure_to_acquire"] == pytest.approx(0.5, abs=0.06)
+    assert list(found["failure_to_acquire_reasons"]) == ["blurred"]
+    assert found["failure_to_enrol"] > 0
+    assert found["fnir_with_failures"] > found["failure_to_acquire"]
+
+
+def test_distractors_enlarge_the_gallery_and_never_search() -> None:
+    extra = {f"d{n}": photos for n, photos in enumerate(crowd(40).values())}
+    done = run(crowd(12), enrol=2, shots=2, seed=1, splits=1, distractors=extra)
+    assert len(done.searches[0].gallery.templates.people) == 8 + 40
+    assert not {one.person for one in done.searches} - crowd(12).keys()
+
+
+def test_the_same_seed_gives_the_same_report() -> None:
+    assert report(crowd(), seed=5) == report(crowd(), seed=5)
+
+
+def test_pairs_are_all_pairs_and_their_distances_plain() -> None:
+    genuine, impostors = pairs_of(crowd(4, count=3))
+    assert (len(genuine.values), len(impostors.values)) == (4 * 3, 6 * 9)
+    people = crowd(4, count=3)
+    first, second = (people["p0"][n].search.vector for n in (0, 1))
+    assert np.linalg.norm(first - second) == pytest.approx(genuine.values[0], abs=1e-5)
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=60), st.floats(0, 0.5))
+def test_a_threshold_at_a_rate_never_lets_more_through(impostors: list[float], allowed: float) -> None:
+    values = np.array(impostors)
+    assert (values <= rates.threshold_at(values, allowed)).mean() <= allowed + 1e-9
+
+
+def test_a_person_belongs_to_one_half_for_ever() -> None:
+    assert [half_of(name) for name in ("orl_s7", "orl_s19", "orl_s20")] == ["a", "b", "a"]
+
+
+def test_reasons_are_counted_by_the_one_that_is_told() -> None:
+    assert counted([("yaw", "blurred"), (), ("blurred",), ("yaw",)]) == {"yaw": 2, "blurred": 1}
+
+
+def test_each_degradation_changes_the_face_alike_for_alike_seeds_and_leaves_a_face_or_a_reason() -> None:
+    data = pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
+    picture = cv2.resize(cv2.cvtColor(data.astronaut()[:280, 90:370], cv2.COLOR_RGB2BGR), (480, 480))
+    tracker = FaceTracker()
+    face = look_at(picture, 0, tracker).face
+    assert face is not None
+    states = {}
+    for number, kind in enumerate(KINDS, start=1):
+        drawn, again = (degrade(kind, picture, face.landmarks, np.random.default_rng(7)) for _ in range(2))
+        assert (drawn == again).all()
+        assert np.abs(drawn.astype(int) - picture).mean() > 1.0, kind
+        still = look_at(drawn, number, tracker)
+        states[kind] = still.state if still.face is None else {r.name for r in against(still, quality.RECOGNITION)}
+    tracker.close()
+    assert states["glasses"] == states["scarf"] == states["angle"] == set()
+    assert "mouth_covered" in states["mask"]
+
+
+def test_the_command_prints_one_object_on_photos_of_people(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    if not FACES.is_dir():
+        pytest.skip("../shared/faces is absent: no photos of people to measure with")
+    for identity in ("caltech_19", "orl_s7", "orl_s17"):
+        (tmp_path / identity).mkdir()
+        for photo in people_in(FACES)[identity][:3]:
+            (tmp_path / identity / photo.name).symlink_to(photo)
+    from simulation.evaluate.__main__ import main
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert main(["identify", str(tmp_path), "--enrol", "1", "--shots", "2", "--splits", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"fpir", "fnir", "fnir_at_fpir_0.01", "fnir_at_fpir_0.001", "failure_to_enrol", "peers"} <= found.keys()
+    assert (found["people"], found["photos"], found["enrolled"]) == (3, 9, [2])
+
+
+def test_a_folder_without_people_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    from simulation.evaluate.__main__ import main
+
+    assert main(["identify", str(tmp_path / "nothing")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "holds no photos" in capsys.readouterr().err
