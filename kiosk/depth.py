@@ -22,9 +22,9 @@ class DepthSettings:
     `mesh`, `flow`: least residual of a living turn of 16° and more. On real clips of turning heads the mesh
     leaves .040 and more at the 5th percentile, the points .024; portraits on planes tilted to 45° leave .021 and .014
     at most. A single living turn may leave less: it is asked for again.
-    `unbent`: least share of the points' residual that the best piece of bent paper leaves too. Rendered heads leave
-    .47 to .58, two real clips .37 and .46, rendered masks of paper bent to 7 and 9 cm .21 to .29. `fewest_in_turn`:
-    with fewer points a turn is not measured.
+    `unbent`: least share of the points' residual that the best piece of bent paper leaves too, in the frame of the turn
+    where it is largest. Rendered heads leave .52 to .66, three turns of two real clips .49 to .53, rendered masks of
+    paper bent to 7 and 9 cm .23 to .31. `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
     share it. `fewest_points`, `fewest_around`: below these numbers nothing is said.
@@ -34,7 +34,7 @@ class DepthSettings:
     mesh: float = 0.032
     flow: float = 0.019
     unbent: float = 0.33
-    fewest_in_turn: int = 25
+    fewest_in_turn: int = 20
     flat: float = 0.013
     narrowing: float = 0.88
     background: float = 0.1
@@ -56,7 +56,7 @@ class Depth:
         """What surrounds the face looks like a screen's rim: a hint at the species, no evidence."""
         self._time_s = frame.time_s
         self._residuals: deque[tuple[float, float]] = deque(maxlen=5)
-        self._turns: deque[tuple[NDArray[np.float32], NDArray[np.float32], float]] = deque(maxlen=3)
+        self._turns: deque[tuple[NDArray[np.float32], NDArray[np.float32], float]] = deque(maxlen=5)
         self.flat: Reason | None = None
         """Evidence that a plane is moving."""
         self.carried: Reason | None = None
@@ -98,8 +98,8 @@ class Depth:
         return median(r[0] for r in self._residuals), median(r[1] for r in self._residuals)
 
     def bent(self) -> Reason | None:
-        """Evidence that the last frames of the turn, once measured, show a bent sheet; None where they do not."""
-        share = median(
+        """Evidence that all last frames of the turn, once measured, show a bent sheet; None where one does not."""
+        share = max(
             flatness.bend_residual(before, after, self._flow.eye_px) / residual
             for before, after, residual in self._turns
         )

@@ -61,7 +61,7 @@ def fit(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: f
 
 def bend_residual(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: float) -> float:
     """What the best piece of bent paper leaves over in a turn, in outer-eye distances: root mean square over the best
-    85 % of n x 2 points, along the direction in which depth shows.
+    85 % of n x 2 points (12 at least), along the direction in which depth shows; comparable with `Fit.residual`.
 
     Paper bends one way only (it is developable): along its axis the depth of a cylinder or cone does not change, where
     a face has brows, a nose and lips. So the shift beside an affine one may be any polynomial of fourth degree in the
@@ -80,7 +80,10 @@ def bend_residual(before: NDArray[np.float32], after: NDArray[np.float32], eye_d
             errors = np.abs(depth - columns @ np.linalg.lstsq(columns[kept], depth[kept], rcond=None)[0])
             kept = errors <= np.quantile(errors, _KEPT)
         best = min(best, float(np.sqrt(np.square(errors[kept]).mean())))
-    return best
+    # Each fit swallows a part of any residual, most where points are few: the sheet's seven parameters for one
+    # coordinate, the homography's eight for two.
+    count = _KEPT * len(places)
+    return best * float(np.sqrt(count / (count - 7) * (2 * count - 8) / (2 * count)))
 
 
 def mesh_residual(frontal: NDArray[np.float32], turned: NDArray[np.float32]) -> float | None:
