@@ -10,7 +10,7 @@ from kiosk.embedder import DlibEmbedder
 from kiosk.errors import GalleryError
 from kiosk.gallery import GalleryStore, Site
 from kiosk.matcher import Templates, calibration_of, person_distances
-from protocol.calibration import FEWEST_PAIRS, FPIR, scores, typical_distance
+from protocol.calibration import FEWEST_PAIRS, FPIR, Cohort
 
 _MOST_LISTED = 5
 
@@ -56,11 +56,11 @@ def explain(site: Site) -> list[str]:
 
 def _look_alikes(site: Site, templates: Templates) -> list[str]:
     """Pairs of enrolled people whom this rule may take for each other."""
-    typical = typical_distance(templates.matrix)
+    cohort = Cohort.of(templates.matrix, len(templates.people))
     near = []
     for person in range(len(templates.people)):
         own = templates.matrix[templates.owners == person]
-        fused = scores(person_distances(templates, own).mean(axis=0), typical)
+        fused = person_distances(templates, own).mean(axis=0) + cohort.correction(own)
         near += [(float(fused[o]), person, o) for o in np.flatnonzero(fused <= templates.threshold) if o > person]
     if not near:
         return ["Nobody enrolled here is taken for another."]

@@ -63,28 +63,37 @@ def person_distances(rows: Matrix, starts: NDArray[np.intp], shots: Matrix, squa
     return np.where(np.isfinite(second), (first + second) / 2.0, first).T.astype(np.float32)
 
 
-def typical_distance(rows: Matrix) -> float:
-    """Root of the mean squared distance between two rows, without forming the pairs; 0 for none."""
-    if not len(rows):
-        return 0.0
-    middle = rows.mean(axis=0, dtype=np.float64)
-    spread = np.einsum("ij,ij->", rows, rows, dtype=np.float64) / len(rows) - middle @ middle
-    return float(np.sqrt(max(2.0 * spread, 0.0)))
+@dataclass(frozen=True)
+class Cohort:
+    """All templates of a gallery as one cloud: its middle, the mean squared length of a row, and people in it."""
 
+    middle: NDArray[np.float64]
+    mean_square: float
+    people: int
 
-def scores(distances: Matrix, typical: float) -> Matrix:
-    """Distances of one presentation to each person (people), made comparable between presentations.
+    @classmethod
+    def of(cls, rows: Matrix, people: int) -> Cohort:
+        """The cloud of these rows."""
+        count = max(len(rows), 1)
+        middle = rows.sum(axis=0, dtype=np.float64) / count
+        return cls(middle, float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / count, people)
 
-    A dark or blurred face lies nearer to everybody, so nearness to one says less. Six tenths of how much nearer it
-    lies to all but the nearest than is `typical` here is added (test normalisation, Auckenthaler et al. 2000),
-    less in small galleries, never more than .09. Chosen on one half of the people (`docs/accuracy.md`).
-    """
-    others = len(distances) - 1
-    if others < 1:
-        return distances
-    away = (float(distances.sum(dtype=np.float64)) - float(distances.min())) / others - typical
-    share = _COHORT_SHARE * others / (others + _COHORT_HALF)
-    return np.maximum(distances - np.float32(share * min(max(away, -_COHORT_LIMIT), _COHORT_LIMIT)), 0.0)
+    def correction(self, shots: Matrix) -> float:
+        """What is added to each distance of this presentation (k x d) to make it comparable with others.
+
+        A dark or blurred face lies nearer to everybody, so nearness to one says less. Six tenths of how much nearer
+        the shots lie to all rows (root of the mean square) than rows lie to each other is added: test normalisation
+        (Auckenthaler et al. 2000), less in small galleries, never more than .09. Chosen on one half of the people
+        (`docs/accuracy.md`).
+        """
+        if self.people < 2:
+            return 0.0
+        plain = shots.astype(np.float64)
+        squares = np.einsum("ij,ij->i", plain, plain) - 2.0 * plain @ self.middle + self.mean_square
+        typical = np.sqrt(max(2.0 * (self.mean_square - float(self.middle @ self.middle)), 0.0))
+        nearer = typical - float(np.sqrt(np.maximum(squares, 0.0)).mean())
+        share = _COHORT_SHARE * (self.people - 1) / (self.people - 1 + _COHORT_HALF)
+        return float(share * min(max(nearer, -_COHORT_LIMIT), _COHORT_LIMIT))
 
 
 def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float = FPIR) -> Calibration:
@@ -113,12 +122,12 @@ def impostor_scores(rows: Matrix, counts: NDArray[np.intp]) -> Matrix:
     """Scores of people against all other people, up to 300 people searching, three templates of each as shots."""
     people = len(counts)
     starts = np.append(0, np.cumsum(counts)[:-1]).astype(np.intp)
-    squares, typical = np.einsum("ij,ij->i", rows, rows), typical_distance(rows)
+    squares, cohort = np.einsum("ij,ij->i", rows, rows), Cohort.of(rows, people)
     found = []
     for person in range(0, people, -(-people // _MOST_PROBES)):
         shots = rows[starts[person] : starts[person] + min(counts[person], _SHOTS)]
         fused = person_distances(rows, starts, shots, squares).mean(axis=0)
-        found.append(scores(np.delete(fused, person), typical))
+        found.append(np.delete(fused, person) + np.float32(cohort.correction(shots)))
     return np.concatenate(found)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, or_, select
 
-from protocol.calibration import calibrate, person_distances, scores, typical_distance
+from protocol.calibration import Cohort, calibrate, person_distances
 from server.enrolment.models import enrolments
 
 _WARN_OF = 0.01
@@ -49,18 +49,14 @@ def warnings(connection: Connection, numbers: Iterable[int]) -> dict[int, list[s
         limit = _limit(held, approved, embedder)
         if limit is None:
             continue
-        typical = typical_distance(held.rows)
+        cohort = Cohort.of(held.rows, len(held.counts))
         for place, number in enumerate(held.numbers):
-            if (
-                number in wanted
-                and held.states[place] == "pending"
-                and (found := _against(held, place, limit, typical))
-            ):
+            if number in wanted and held.states[place] == "pending" and (found := _against(held, place, limit, cohort)):
                 result[number] = found
     return result
 
 
-def _against(held: _Held, place: int, limit: float, typical: float) -> list[str]:
+def _against(held: _Held, place: int, limit: float, cohort: Cohort) -> list[str]:
     own = held.of(place)
     raw = person_distances(held.rows, held.starts, own).mean(axis=0)
     employee = held.employees[place]
@@ -68,7 +64,7 @@ def _against(held: _Held, place: int, limit: float, typical: float) -> list[str]
     found = []
     if (~mine).any():
         others = np.flatnonzero(~mine)
-        for other in others[scores(raw[others], typical) <= limit]:
+        for other in others[raw[others] + cohort.correction(own) <= limit]:
             waits = "" if held.states[other] == "approved" else f" (enrolment {held.numbers[other]} waits)"
             found.append(f"the face resembles employee {held.employees[other]}{waits}")
     beyond = limit + _STRANGER_BEYOND

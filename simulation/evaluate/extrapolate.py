@@ -67,7 +67,8 @@ def _all_scores(one: Searched) -> NDArray[np.float32]:
     templates = one.gallery.templates
     starts = np.flatnonzero(np.diff(templates.owners, prepend=-1)).astype(np.intp)
     fused = calibration.person_distances(templates.matrix, starts, one.shots).mean(axis=0)
-    return calibration.scores(fused, calibration.typical_distance(templates.matrix))
+    cohort = calibration.Cohort.of(templates.matrix, len(templates.people))
+    return fused + np.float32(cohort.correction(one.shots))
 
 
 def _named(threshold: float, centre: float, spread: float, enrolled: int) -> float:

@@ -95,6 +95,18 @@ def test_distances_are_those_of_the_plain_definition(people: int, each: int, sho
     np.testing.assert_allclose(person_distances(templates, probes), plain, atol=2e-4)
 
 
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_the_search_finds_the_two_nearest_of_the_plain_definition(people: int, each: int, k: int, seed: int) -> None:
+    templates = replace(gallery(people, each, seed, spread=0.5), threshold=9.0, margin=0.0)
+    probes = np.random.default_rng(seed + 1).normal(0.0, 0.05, (k, 128)).astype(np.float32)
+    plain = person_distances(templates, probes).mean(axis=0)
+    match = search(templates, probes)
+    assert match.person == f"p{plain.argmin()}"
+    if people > 1:
+        assert match.margin == pytest.approx(np.partition(plain, 1)[1] - plain.min(), abs=1e-4)
+
+
 @given(st.permutations(range(24)))
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
