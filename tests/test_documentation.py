@@ -14,6 +14,7 @@ import server.allowance.cli
 import server.cli
 import simulation.__main__
 import simulation.demo.__main__
+import simulation.evaluate.__main__
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -24,6 +25,7 @@ PARSERS = {
     "tpp": server.allowance.cli.tpp,
     "regulation": server.allowance.cli.regulation,
     "simulate": simulation.__main__.main,
+    "evaluate": simulation.evaluate.__main__.main,
     "demo": simulation.demo.__main__.main,
 }
 NEEDS_NO_PARSER = {"test", "setup"}

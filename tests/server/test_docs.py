@@ -33,7 +33,7 @@ def test_each_key_of_the_configuration_is_explained():
 def test_each_path_is_listed():
     def paths(router: APIRouter):
         for route in router.routes:
-            short = route.path.replace("{device}", "D").replace("{version}", "V")
+            short = route.path.replace("{device}", "D").replace("{version}", "V").replace("{seq}", "SEQ")
             yield from (f"{method} {short}" for method in route.methods)
 
     there = {path for router in (devices, enrolment, transparency) for path in paths(router)} | {"GET /v1/status"}
