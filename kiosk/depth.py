@@ -23,8 +23,9 @@ class DepthSettings:
     leaves .040 and more at the 5th percentile, the points .024; portraits on planes tilted to 45° leave .021 and .014
     at most. A single living turn may leave less: it is asked for again.
     `unbent`: least share of the points' residual that the best piece of bent paper leaves too, in the frame of the turn
-    where it is largest. Rendered heads leave .52 to .66, three turns of two real clips .49 to .53, rendered masks of
-    paper bent to 7 and 9 cm .23 to .31. `fewest_in_turn`: with fewer points a turn is not measured.
+    where it is largest. Rendered heads leave .52 to .66 as a rule and below .45 at times, three turns of two real clips
+    .49 to .53, rendered masks of paper bent to 7 and 9 cm .23 to .42: it stops most of them, not all.
+    `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
     share it. `fewest_points`, `fewest_around`: below these numbers nothing is said.
@@ -34,7 +35,7 @@ class DepthSettings:
     mesh: float = 0.032
     flow: float = 0.019
     unbent: float = 0.33
-    fewest_in_turn: int = 20
+    fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88
     background: float = 0.1

@@ -81,7 +81,7 @@ def kiosk_config(stage: Stage, network: Network, camera: str) -> Path:
     return stage.write(
         "kiosk.yaml",
         f"state_dir: {stage.directory / 'kiosk'}\ncamera: {camera}\nserver: http://127.0.0.1:{network.port}\n"
-        "language: en\nsync_every_s: 0.5\nindicator: {mock: true}\n",
+        "language: en\nsync_every_s: 0.5\nlight: lamp\nindicator: {mock: true}\n",
     )
 
 
