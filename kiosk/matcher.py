@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,12 +89,14 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
             f"the camera's embedder gives {shots.shape[1]} numbers, the gallery holds "
             f"{templates.matrix.shape[1]} ({templates.embedder}). Configure that embedder, or enrol again."
         )
+    if not np.isfinite(shots).all():
+        return Match("unknown", None, None, None)
     nearest, found = _nearest_two(templates, shots)
     correction = templates._cohort.correction(shots)
     distance = max(float(found[0]) + correction, 0.0)
     margin = float(found[1] - found[0]) if len(found) > 1 else None
     person = templates.people[int(templates._present[nearest[0]])]
-    if not math.isfinite(distance) or distance > templates.threshold + UNSURE_BAND:
+    if distance > templates.threshold + UNSURE_BAND:
         return Match("unknown", None, distance, margin)
     if distance > templates.threshold or (margin is not None and margin < templates.margin):
         return Match("unsure", person, distance, margin)

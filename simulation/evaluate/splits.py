@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -158,7 +159,10 @@ def compare_faces(tolerance: float, fused: bool) -> Peer:
 
     `fused` false: its ordinary use, one picture (the first shot); true: the mean distance of all shots.
     """
-    import face_recognition
+    with warnings.catch_warnings():
+        # Its models package announces on every import that pkg_resources is old.
+        warnings.simplefilter("ignore", UserWarning)
+        import face_recognition
 
     def answer(one: Searched) -> tuple[bool, str]:
         templates = one.gallery.templates
