@@ -130,14 +130,29 @@ def colleague_templates(employees: list[str]) -> list[dict[str, object]]:
 
 def morning(stage: Stage, network: Network) -> None:
     """Nobody, a stranger, the enrolled person, a print, a screen: in this order before the camera."""
-    config = kiosk_config(stage, network, f"sim:{_MORNING_SCRIPT}?seed=1&start={DAY}T07:05:00+09:00")
     stage.set_time(_time_ms(7, 5))
+    config = kiosk_config(stage, network, f"sim:{_MORNING_SCRIPT}?seed=1&start={DAY}T07:05:00+09:00")
     stage.command(kiosk_main, "sync", "--once", "--config", str(config))
     stage.wait(stage.start("kiosk", "run", "--config", str(config), show=True), "the kiosk")
+    _try_again(stage, network, 1, 7, 8)
     kinds = kinds_of(stage)
-    if kinds["presence"] != 1 or kinds["refusal"] < 3:
-        raise DemoFailed(f"the kiosk granted {kinds['presence']} and refused {kinds['refusal']}, not one and three")
+    if kinds["refusal"] < 3:
+        raise DemoFailed(f"the kiosk refused {kinds['refusal']}, not a stranger, a print and a screen")
     stage.say(f"in the kiosk's journal: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}", "dim")
+
+
+def _try_again(stage: Stage, network: Network, wanted: int, hour: int, minute: int) -> None:
+    """The kiosk may ask a living person to come again (BPCER in docs/liveness.md); two more tries, minutes apart."""
+    for attempt in range(2):
+        if kinds_of(stage)["presence"] >= wanted:
+            break
+        stage.say("she tries again, as people do", "dim")
+        start = f"{DAY}T{hour:02}:{minute + 3 * attempt:02}:00+09:00"
+        config = kiosk_config(stage, network, f"sim:{_NOON_SCRIPT}?seed={11 + attempt}&start={start}")
+        stage.set_time(_time_ms(hour, minute + 3 * attempt))
+        stage.wait(stage.start("kiosk", "run", "--config", str(config), show=True), "the kiosk")
+    if kinds_of(stage)["presence"] != wanted:
+        raise DemoFailed(f"the kiosk's journal holds {kinds_of(stage)['presence']} marks, not {wanted}")
 
 
 def noon(stage: Stage, server: Server, network: Network) -> None:
@@ -147,6 +162,7 @@ def noon(stage: Stage, server: Server, network: Network) -> None:
     stage.set_time(_time_ms(12, 5) + 10_000)
     sync = stage.start("kiosk", "sync", "--config", str(config))
     stage.wait(stage.start("kiosk", "run", "--config", str(config), show=True), "the kiosk")
+    _try_again(stage, network, 2, 12, 8)
     held = _held(stage)
     stage.say(f"network down: {_journal_size(stage)} entries in the kiosk, {held} at the server", "yellow")
     network.up()
