@@ -92,9 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
-    configured(
-        add("calibrate", _calibrate, "Explain threshold and margin of this gallery.", "hadir kiosk calibrate")
-    )
+    configured(add("calibrate", _calibrate, "Explain threshold and margin of this gallery.", "hadir kiosk calibrate"))
 
     configured(add("health", _health, "Write the device's health for sync (a timer calls it).", "hadir kiosk health"))
 
