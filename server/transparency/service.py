@@ -8,8 +8,10 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
-from protocol.checkpoint import stated_size
+from protocol.checkpoint import open_checkpoint, stated_size
+from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
+from protocol.note import Verifier
 from protocol.tlog import LogProof
 from server.devices.models import checkpoints, devices, entries, logs
 from server.errors import Conflict, NotFound, Unauthenticated
@@ -75,7 +77,19 @@ def check_stored(connection: Connection) -> None:
     for log in connection.execute(select(logs).order_by(logs.c.device)).mappings():
         leaves = select(entries.c.bytes).where(entries.c.device == log["device"]).order_by(entries.c.seq)
         frontier = Frontier().append(connection.execute(leaves).scalars())
-        if (frontier.size, frontier.root()) != (log["size"], log["root"]):
+        if not log["size"] and not frontier.size:
+            continue
+        newest = (
+            select(checkpoints.c.note, devices.c.signing_key)
+            .join(devices)
+            .where(checkpoints.c.device == log["device"], checkpoints.c.size == log["size"])
+        )
+        row = connection.execute(newest).first()
+        try:
+            signed = None if row is None else open_checkpoint(row.note, Verifier.parse(row.signing_key))
+        except ProtocolError:
+            signed = None
+        if signed is None or (frontier.size, frontier.root()) != (signed.size, signed.root):
             raise Conflict(
                 f"the log of {log['device']} as stored is not what the device signed: nothing is computed from it; "
                 "see which entry with: hadir audit verify"

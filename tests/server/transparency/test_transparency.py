@@ -7,7 +7,7 @@ from sqlalchemy import update
 from protocol.checkpoint import open_checkpoint
 from protocol.merkle import Frontier
 from protocol.note import Verifier
-from server.devices.models import entries
+from server.devices.models import entries, logs
 from server.errors import Conflict
 from server.transparency import service
 
@@ -50,5 +50,16 @@ def test_a_stored_entry_that_was_altered_is_noticed_before_anything_is_computed(
     with parts.database.write() as connection:
         with pytest.raises(Conflict, match=f"log of {kiosk.name} as stored"):
             service.check_stored(connection)
+        # An insider who makes the server's own root fit is still without the device's key.
+        fitted = Frontier().append([kiosk.entries[0], kiosk.entries[0]])
+        connection.execute(
+            update(logs).where(logs.c.device == kiosk.name), {"root": fitted.root(), "frontier": fitted.encode()}
+        )
+        with pytest.raises(Conflict, match=f"log of {kiosk.name} as stored"):
+            service.check_stored(connection)
+        right = Frontier().append(kiosk.entries)
+        connection.execute(
+            update(logs).where(logs.c.device == kiosk.name), {"root": right.root(), "frontier": right.encode()}
+        )
         connection.execute(update(entries).where(row), {"bytes": kiosk.entries[1]})
     parts.database.close()
