@@ -254,12 +254,14 @@ class Liveness:
         turns = answer.prompt in TURNS
         self._blinked |= measure.eyes < self._settings.answers.blink_share * answer.base.eyes
         depth.update(frame, face, turns and answer.turned(measure) >= self._settings.answers.turn)
-        for evidence in (depth.flat, depth.carried):
-            if evidence is not None:
-                # A print cannot close its eyes, nor does its mesh turn.
-                species = "screen" if self._blinked or self._depths or depth.dark_frame else "print"
-                self._end("attack", [evidence, *self._failures], species)
-                return
+        evidence = depth.flat or depth.carried
+        if evidence is not None:
+            # A hand-held camera moves the surroundings of the living too: without a rim or flatness, no proof.
+            proven = depth.flat is not None or depth.dark_frame
+            # A print cannot close its eyes, nor does its mesh turn.
+            species = "screen" if self._blinked or self._depths or depth.dark_frame else "print"
+            self._end("attack" if proven else "undetermined", [evidence, *self._failures], species if proven else "")
+            return
         if depth.cut is not None:
             self._fail(measure.time_s, depth.cut)
         elif self._phase == "hold":
