@@ -28,7 +28,7 @@ from protocol.batch import Batch, pack
 from protocol.checkpoint import Checkpoint, open_checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
-from protocol.manifest import open_manifest
+from protocol.manifest import Manifest, open_manifest
 from protocol.merkle import Frontier
 
 BATCH_ENTRIES = 500
@@ -144,17 +144,10 @@ class Syncer:
         Raises:
             SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
         """
-        _, frontier, _ = self._state.load()
-        base = self._journal.base()
-        if frontier.size < base.size:
-            frontier = base  # sync forgot; what was pruned is proven to be at the server
-        self._check_unsent(frontier)
-        entries = self._journal.read(frontier.size, BATCH_ENTRIES)
-        grown = frontier.append(entries)
-        backlog = self._journal.size() - grown.size
-        body = pack(self._batch(frontier.size, entries, grown, backlog))
+        frontier = self.acknowledged()
+        body, grown = self.pack_next(frontier)
         response = self._send("POST", "batches", body)
-        cursor = self._cursor(response)
+        cursor = self._cursor(response.content)
         if response.status == 409 or cursor.size != grown.size:
             frontier = self._frontier_at(cursor)
             self._state.save(cursor, frontier, response.content)
@@ -165,9 +158,66 @@ class Syncer:
             raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
         else:
             self._state.save(cursor, grown, response.content)
-        self._ask_to_prune(base.size)
+        self._ask_to_prune()
         manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
         return Progress(cursor.size, self._journal.size() - cursor.size, manifest)
+
+    def acknowledged(self) -> Frontier:
+        """The tree of what the server holds, as far as is known here.
+
+        Raises:
+            SyncError: what is left to send is not what the station signed.
+        """
+        _, frontier, _ = self._state.load()
+        base = self._journal.base()
+        if frontier.size < base.size:
+            frontier = base  # sync forgot; what was pruned is proven to be at the server
+        self._check_unsent(frontier)
+        return frontier
+
+    def pack_next(self, frontier: Frontier) -> tuple[bytes, Frontier]:
+        """The packed batch of what follows `frontier`, BATCH_ENTRIES at most, and the tree with it."""
+        entries = self._journal.read(frontier.size, BATCH_ENTRIES)
+        grown = frontier.append(entries)
+        backlog = self._journal.size() - grown.size
+        return pack(self._batch(frontier.size, entries, grown, backlog)), grown
+
+    def take_cursor(self, note: bytes) -> Cursor:
+        """Remember what a cursor acknowledges that did not come by the network.
+
+        Raises:
+            SyncError: it is not the server's word for this device, of another log, or older than what is known.
+        """
+        cursor = self._cursor(note)
+        if cursor.time_ms < self._state.load()[2]:
+            raise SyncError("the cursor is older than the server's last word: not needed")
+        self._state.save(cursor, self._frontier_at(cursor), note)
+        self._ask_to_prune()
+        return cursor
+
+    def read_manifest(self, note: bytes) -> Manifest:
+        """The manifest in a note; SyncError when the server did not sign it."""
+        try:
+            return open_manifest(note, self._device.gallery_key)
+        except ProtocolError as error:
+            raise SyncError(f"the server's manifest is not believed: {error}") from error
+
+    def offer(self, note: bytes, manifest: Manifest, sealed: bytes | None) -> bool:
+        """Have the station judge and apply a manifest with its gallery; False: it will when it starts.
+
+        Raises:
+            SyncError: the gallery is not the manifest's, or the station refuses.
+        """
+        if manifest.gallery is not None and sha256(sealed or b"").hexdigest() != manifest.gallery.sha256:
+            raise SyncError(f"gallery {manifest.gallery.version} is not the one that the manifest names")
+        self._store.offer(note, sealed)
+        try:
+            answer = ask(self._socket, "apply")
+        except KioskError:
+            return False
+        if "error" in answer:
+            raise SyncError(f"the station did not apply manifest {manifest.version}: {answer['error']}")
+        return True
 
     def run(self, every_s: float, stop: Callable[[float], bool], report: Callable[[str], None]) -> None:
         """Contact the server again and again; `stop(seconds)` waits, and says whether to end.
@@ -228,9 +278,9 @@ class Syncer:
                 return Reading(last.boot, last.boottime_ms, last.wall_ms, last.clock)
         return self._clock.read()
 
-    def _cursor(self, response: Answer) -> Cursor:
+    def _cursor(self, note: bytes) -> Cursor:
         try:
-            cursor = open_cursor(response.content, self._device.cursor_key)
+            cursor = open_cursor(note, self._device.cursor_key)
         except ProtocolError as error:
             raise SyncError(f"the server's answer is not a cursor that it signed: {error}") from error
         if cursor.device != self._device.name:
@@ -262,27 +312,16 @@ class Syncer:
         if offered < applied or (offered == applied and self._store.is_whole()):
             return None
         note = self._send("GET", "manifest").content
-        try:
-            manifest = open_manifest(note, self._device.gallery_key)
-        except ProtocolError as error:
-            raise SyncError(f"the server's manifest is not believed: {error}") from error
+        manifest = self.read_manifest(note)
         sealed = None
         if manifest.gallery is not None:
             sealed = self._send("GET", f"gallery/{manifest.gallery.version}").content
-            if sha256(sealed).hexdigest() != manifest.gallery.sha256:
-                raise SyncError(f"gallery {manifest.gallery.version} is not the one that the manifest names")
-        self._store.offer(note, sealed)
-        try:
-            answer = ask(self._socket, "apply")
-        except KioskError:
-            return manifest.version  # the station applies it when it starts
-        if "error" in answer:
-            raise SyncError(f"the station did not apply manifest {manifest.version}: {answer['error']}")
+        self.offer(note, manifest, sealed)
         return manifest.version
 
-    def _ask_to_prune(self, base: int) -> None:
+    def _ask_to_prune(self) -> None:
         proof = self._state.history.proof(self._keep_days)
-        if proof is None or proof[0] <= base:
+        if proof is None or proof[0] <= self._journal.base().size:
             return
         held, now = (note.decode() for note in proof[1:])
         # Whatever the answer, entries that stay too long do no harm; the next contact asks again.
