@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +129,21 @@ def _of_device(
             moment = Moment(decoded.boot, decoded.boottime_ms, decoded.wall_ms, decoded.clock)
             log.append((decoded, Logged(moment, received_ms, after_ms)))
     dater = Dater(_contacts(connection, name, cutoff_ms), [logged for _, logged in log], device["claimed_ms"])
+    yield from judged(connection, device, employees, log, dater)
+
+
+def judged(
+    connection: Connection,
+    device: RowMapping,
+    employees: Mapping[str, str],
+    log: Iterable[tuple[entry.Entry, Logged]],
+    dater: Dater,
+) -> Iterator[Mark | Uncounted]:
+    """The presences among entries of a device, each a mark or with the reason why it counts for nothing.
+
+    `employees`: pseudonym to employee; `device`: its row.
+    """
+    name = device["device"]
     told = _manifests(connection, name)
     for decoded, logged in log:
         if decoded.kind != "presence":
