@@ -332,19 +332,24 @@ class Syncer:
         return self._transport.send_as(self._device, self._clock.read().wall_ms, method, what, body)
 
 
+def open_syncer(config: KioskConfig) -> Syncer:
+    """The way to the server that a configuration names; ClaimError when the device is not claimed."""
+    return Syncer(
+        load_device(config.state_dir),
+        config.server,
+        config.state_dir,
+        SystemClock(),
+        lambda: _health(config.state_dir),
+        config.authority,
+        config.keep_days,
+    )
+
+
 def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> None:
     """Keep the server up to date until asked to stop; `once`: until nothing is left to send."""
     stop = threading.Event()
     with stopping(stop.set):
-        syncer = Syncer(
-            load_device(config.state_dir),
-            config.server,
-            config.state_dir,
-            SystemClock(),
-            lambda: _health(config.state_dir),
-            config.authority,
-            config.keep_days,
-        )
+        syncer = open_syncer(config)
         try:
             if once:
                 progress = syncer.contact()

@@ -17,7 +17,7 @@ from server import facts
 from server.allowance.inputs import COLUMNS
 from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
 from server.attendance.models import LEGACY_MONTHS, legacy_marks
-from server.devices.models import contacts, devices, entries, manifests
+from server.devices.models import CARRIED, contacts, devices, entries, manifests
 from server.people import service as people
 
 VISIT_MS = 5 * 60_000
@@ -176,7 +176,9 @@ def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device:
 
 def _empty_contacts(connection: Connection, device: str) -> list[tuple[int, int]]:
     """The contacts at which a device held nothing more to send, in order: number, and the server's time."""
-    query = select(contacts.c.contact, contacts.c.server_ms, contacts.c.status).where(contacts.c.device == device)
+    query = select(contacts.c.contact, contacts.c.server_ms, contacts.c.status).where(
+        contacts.c.device == device, contacts.c.signed_ms != CARRIED
+    )
     rows = connection.execute(query.order_by(contacts.c.contact))
     return [(contact, server_ms) for contact, server_ms, status in rows if json.loads(status).get("backlog") == 0]
 

@@ -20,7 +20,7 @@ from protocol.note import Signer
 from protocol.request import RequestSignature
 from server.clock import Clock
 from server.database import Database
-from server.devices.models import checkpoints, conflicts, contacts, entries, logs
+from server.devices.models import CARRIED, checkpoints, conflicts, contacts, entries, logs
 from server.devices.service import CLOCK_TOLERANCE_MS, Device, flag
 from server.errors import Refused
 from server.transparency import national, trees
@@ -47,10 +47,18 @@ class Outcome:
 
 
 def receive(
-    database: Database, log_key: Signer, device: Device, signature: RequestSignature, body: bytes, clock: Clock
+    database: Database,
+    log_key: Signer,
+    device: Device,
+    signature: RequestSignature,
+    body: bytes,
+    clock: Clock,
+    *,
+    carried: bool = False,
 ) -> Outcome:
     """Take a batch that `device` sent with this request signature. Durable when it returns, in the national log too.
 
+    `carried`: it came by hand, at a time that says nothing of the device's clock, and may come again.
     ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before.
     """
     batch = unpack(body)
@@ -67,10 +75,10 @@ def receive(
     judged = [_judge(device.name, seq, data) for seq, data in enumerate(batch.entries, start=batch.first)]
     epoch, now_ms = database.value("epoch"), clock.now_ms()
     with database.write() as connection:
-        contact = _contact(connection, batch, signature, now_ms, clock.kind)
+        contact = _contact(connection, batch, signature, now_ms, clock.kind, carried)
         problem, size, root = _store(connection, log_key, batch, judged, checkpoint.root, contact, now_ms)
         error_ms = batch.wall_ms - now_ms
-        if abs(error_ms) > CLOCK_TOLERANCE_MS:
+        if abs(error_ms) > CLOCK_TOLERANCE_MS and not carried:
             flag(connection, device.name, "clock", f"differs from the server's by {error_ms / 1000:+.0f} s", now_ms)
     return Outcome(Cursor(device.name, epoch, size, root, now_ms), problem)
 
@@ -82,7 +90,9 @@ def cursor(database: Database, device: Device, now_ms: int) -> Cursor:
     return Cursor(device.name, database.value("epoch"), size, root, now_ms)
 
 
-def _contact(connection: Connection, batch: Batch, signature: RequestSignature, now_ms: int, clock: str) -> int:
+def _contact(
+    connection: Connection, batch: Batch, signature: RequestSignature, now_ms: int, clock: str, carried: bool
+) -> int:
     row = {
         "device": batch.device,
         "nonce": signature.nonce,
@@ -90,7 +100,7 @@ def _contact(connection: Connection, batch: Batch, signature: RequestSignature, 
         "boottime_ms": batch.boottime_ms,
         "wall_ms": batch.wall_ms,
         "clock": batch.clock,
-        "signed_ms": signature.time_ms,
+        "signed_ms": CARRIED if carried else signature.time_ms,
         "server_ms": now_ms,
         "server_clock": clock,
         "status": json.dumps(batch.status, ensure_ascii=False),
@@ -98,6 +108,9 @@ def _contact(connection: Connection, batch: Batch, signature: RequestSignature, 
     try:
         return int(connection.execute(contacts.insert().returning(contacts.c.contact), row).scalar_one())
     except IntegrityError as error:
+        if carried:
+            again = (contacts.c.device == batch.device) & (contacts.c.nonce == signature.nonce)
+            return int(connection.execute(select(contacts.c.contact).where(again)).scalar_one())
         raise Refused("this very request was heard before; sign each request with a new nonce") from error
 
 

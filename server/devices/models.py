@@ -91,6 +91,9 @@ conflicts = Table(
     Column("received_ms", BigInteger, nullable=False),
 )
 
+CARRIED = 0
+"""`signed_ms` of a batch that came by hand: no contact by which to tell the device's clock, or what it still holds."""
+
 contacts = Table(
     "contacts",
     metadata,
@@ -101,7 +104,12 @@ contacts = Table(
     Column("boottime_ms", BigInteger, nullable=False),
     Column("wall_ms", BigInteger, nullable=False),
     Column("clock", Text, nullable=False),
-    Column("signed_ms", BigInteger, nullable=False, comment="the request's own time, by the device's wall clock"),
+    Column(
+        "signed_ms",
+        BigInteger,
+        nullable=False,
+        comment="the request's own time, by the device's wall clock; or CARRIED",
+    ),
     Column("server_ms", BigInteger, nullable=False),
     Column("server_clock", Text, nullable=False),
     Column("status", Text, nullable=False),

@@ -15,7 +15,7 @@ from protocol.claim import Token, claim_message
 from protocol.errors import ProtocolError
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Verifier, unbase64
-from server.devices.models import contacts, devices, entries, flags, logs
+from server.devices.models import CARRIED, contacts, devices, entries, flags, logs
 from server.errors import Conflict, NotFound, Refused
 
 SOURCES = ("picamera2", "v4l2", "rtsp", "rtsps", "file", "sim", "exec")
@@ -173,7 +173,7 @@ def flag(connection: Connection, name: str, what: str, detail: str, now_ms: int)
 
 def standings(connection: Connection) -> list[Standing]:
     """All devices, by name."""
-    newest = select(func.max(contacts.c.contact)).group_by(contacts.c.device)
+    newest = select(func.max(contacts.c.contact)).where(contacts.c.signed_ms != CARRIED).group_by(contacts.c.device)
     last = {
         row["device"]: row
         for row in connection.execute(select(contacts).where(contacts.c.contact.in_(newest))).mappings()
