@@ -15,10 +15,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.audit_verify import presence
 from kiosk.clock import SystemClock
 from kiosk.journal import Journal
 from protocol.checkpoint import Checkpoint
-from protocol.entry import Entry
 from protocol.merkle import Frontier
 from protocol.note import Signer
 
@@ -37,22 +37,20 @@ _BODY = {
 }
 
 
-def open_journal(path: Path) -> Journal:
+def open_journal(path: Path, device: str = "K01", signer: Signer = _SIGNER) -> Journal:
     """The station's journal."""
-    return Journal(path, "K01", _SIGNER, SystemClock())
+    return Journal(path, device, signer, SystemClock())
 
 
-def fill(path: Path, entries: int) -> None:
-    """Give a new journal so many entries in one transaction, with the tree and the checkpoint that belong to them."""
-    open_journal(path).close()
-    entry = Entry("K01", 987654321, "presence", "ab" * 16, 1_002_000, 1_790_000_000_000, "synchronised", _BODY)
-    before, after = entry.encode().split(b"987654321")
+def fill(path: Path, entries: int, device: str = "K01", signer: Signer = _SIGNER) -> None:
+    """Give a new journal so many marks in one transaction, with the tree and the checkpoint that belong to them."""
+    open_journal(path, device, signer).close()
     tree = Frontier()
 
     def rows() -> Iterator[tuple[int, bytes]]:
         nonlocal tree
         for first in range(0, entries, 10_000):
-            some = [b"%b%d%b" % (before, seq, after) for seq in range(first, min(entries, first + 10_000))]
+            some = [presence(device, seq) for seq in range(first, min(entries, first + 10_000))]
             tree = tree.append(some)
             yield from enumerate(some, first)
 
@@ -60,7 +58,7 @@ def fill(path: Path, entries: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO entries (seq, bytes) VALUES (?, ?)", rows())
-        note = Checkpoint.of(_SIGNER.name, tree).sign(_SIGNER)
+        note = Checkpoint.of(signer.name, tree).sign(signer)
         connection.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (entries, note))
         connection.execute("UPDATE meta SET value = ? WHERE key = 'frontier'", (tree.encode(),))
         connection.execute("COMMIT")

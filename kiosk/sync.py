@@ -19,19 +19,18 @@ from kiosk.control import ask
 from kiosk.device import Device, load_device
 from kiosk.errors import JournalError, KioskError, SyncError
 from kiosk.gallery import GalleryStore
-from kiosk.journal import JournalReader
+from kiosk.outbox import Outbox
 from kiosk.pruning import CursorHistory
 from kiosk.service import notify, stopping
 from kiosk.transport import Answer, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
-from protocol.checkpoint import Checkpoint, open_checkpoint
+from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
 from protocol.manifest import Manifest, open_manifest
 from protocol.merkle import Frontier
 
-BATCH_ENTRIES = 500
 _LONGEST_WAIT_S = 300.0
 
 
@@ -76,39 +75,6 @@ class SyncState:
         self._connection.close()
 
 
-class _Journal:
-    """The station's journal, which a new device does not have yet: then it is empty."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._reader: JournalReader | None = None
-
-    def size(self) -> int:
-        reader = self._opened()
-        return reader.size() if reader else 0
-
-    def read(self, first: int, limit: int) -> list[bytes]:
-        reader = self._opened()
-        return reader.read(first, limit) if reader else []
-
-    def base(self) -> Frontier:
-        reader = self._opened()
-        return reader.base() if reader else Frontier()
-
-    def checkpoint(self) -> bytes | None:
-        reader = self._opened()
-        return reader.checkpoint() if reader else None
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-
-    def _opened(self) -> JournalReader | None:
-        if self._reader is None and self._path.exists():
-            self._reader = JournalReader(self._path)
-        return self._reader
-
-
 class Syncer:
     """One device's way to its server."""
 
@@ -126,7 +92,7 @@ class Syncer:
         self._keep_days = keep_days
         self._clock = clock
         self._status = status
-        self._journal = _Journal(state_dir / "journal.db")
+        self._outbox = Outbox(state_dir / "journal.db", device.signer.verifier)
         self._state = SyncState(state_dir / "sync.db")
         self._store = GalleryStore(state_dir, device)
         self._socket = state_dir / "station.sock"
@@ -135,7 +101,7 @@ class Syncer:
     def close(self) -> None:
         """Give files and connections back."""
         self._transport.close()
-        self._journal.close()
+        self._outbox.close()
         self._state.close()
 
     def contact(self) -> Progress:
@@ -153,33 +119,30 @@ class Syncer:
             self._state.save(cursor, frontier, response.content)
             if response.status == 409:
                 # The next contact sends from where the server stands.
-                return Progress(frontier.size, self._journal.size() - frontier.size)
+                return Progress(frontier.size, self._outbox.size() - frontier.size)
         elif cursor.root != grown.root():
             raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
         else:
             self._state.save(cursor, grown, response.content)
         self._ask_to_prune()
         manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
-        return Progress(cursor.size, self._journal.size() - cursor.size, manifest)
+        return Progress(cursor.size, self._outbox.size() - cursor.size, manifest)
 
     def acknowledged(self) -> Frontier:
-        """The tree of what the server holds, as far as is known here.
+        """The tree of what the server holds, as far as is known here."""
+        _, frontier, _ = self._state.load()
+        base = self._outbox.base()
+        # When sync forgot: what was pruned is proven to be at the server.
+        return base if frontier.size < base.size else frontier
+
+    def pack_next(self, frontier: Frontier) -> tuple[bytes, Frontier]:
+        """The packed batch of what follows `frontier`, and the tree with it.
 
         Raises:
             SyncError: what is left to send is not what the station signed.
         """
-        _, frontier, _ = self._state.load()
-        base = self._journal.base()
-        if frontier.size < base.size:
-            frontier = base  # sync forgot; what was pruned is proven to be at the server
-        self._check_unsent(frontier)
-        return frontier
-
-    def pack_next(self, frontier: Frontier) -> tuple[bytes, Frontier]:
-        """The packed batch of what follows `frontier`, BATCH_ENTRIES at most, and the tree with it."""
-        entries = self._journal.read(frontier.size, BATCH_ENTRIES)
-        grown = frontier.append(entries)
-        backlog = self._journal.size() - grown.size
+        entries, grown = self._outbox.next_batch(frontier)
+        backlog = self._outbox.size() - grown.size
         return pack(self._batch(frontier.size, entries, grown, backlog)), grown
 
     def take_cursor(self, note: bytes) -> Cursor:
@@ -243,24 +206,6 @@ class Syncer:
             if stop(wait_s):
                 return
 
-    def _check_unsent(self, acknowledged: Frontier) -> None:
-        """What is about to be signed for the server must be what the station signed when it wrote it."""
-        signed = self._journal.checkpoint()
-        if signed is None:
-            return
-        checkpoint = open_checkpoint(signed, self._device.signer.verifier)
-        frontier = acknowledged
-        while frontier.size < checkpoint.size:
-            entries = self._journal.read(frontier.size, min(5000, checkpoint.size - frontier.size))
-            if not entries:
-                break
-            frontier = frontier.append(entries)
-        if frontier.size == checkpoint.size and frontier.root() != checkpoint.root:
-            raise SyncError(
-                f"entries from {acknowledged.size} on are not what the station signed when it wrote them: nothing is "
-                "sent. Keep the card as it is and call the administrator"
-            )
-
     def _batch(self, first: int, entries: list[bytes], grown: Frontier, backlog: int) -> Batch:
         now = self._now(entries)
         note = Checkpoint.of(self._device.signer.name, grown).sign(self._device.signer)
@@ -271,9 +216,9 @@ class Syncer:
 
     def _now(self, entries: list[bytes]) -> Reading:
         """The clock; for a station on simulated time, that of its last entry."""
-        newest = entries[-1:] or self._journal.read(max(0, self._journal.size() - 1), 1)
-        if newest:
-            last = entry.decode(newest[0])
+        newest = entries[-1] if entries else self._outbox.newest()
+        if newest is not None:
+            last = entry.decode(newest)
             if last.clock == "simulated":
                 return Reading(last.boot, last.boottime_ms, last.wall_ms, last.clock)
         return self._clock.read()
@@ -289,20 +234,19 @@ class Syncer:
 
     def _frontier_at(self, cursor: Cursor) -> Frontier:
         """The journal's tree as large as the server says it is; SyncError when the server holds another one."""
-        size = self._journal.size()
+        size = self._outbox.size()
         if cursor.size > size:
             raise SyncError(
                 f"the server holds {cursor.size} entries of {cursor.device}, the journal has {size}: the card was "
                 "replaced by an older one, or copied. Claim the device again under a new name"
             )
-        frontier = self._journal.base()
-        if cursor.size < frontier.size:
+        base = self._outbox.base().size
+        if cursor.size < base:
             raise SyncError(
-                f"the server holds {cursor.size} entries of {cursor.device}, the journal begins at {frontier.size}: "
+                f"the server holds {cursor.size} entries of {cursor.device}, the journal begins at {base}: "
                 "the server was restored from too old a backup; give it a newer one"
             )
-        while frontier.size < cursor.size:
-            frontier = frontier.append(self._journal.read(frontier.size, min(5000, cursor.size - frontier.size)))
+        frontier = self._outbox.tree(cursor.size)
         if frontier.root() != cursor.root:
             raise SyncError(f"the server holds another log of {cursor.device} than this device: call the administrator")
         return frontier
@@ -321,7 +265,7 @@ class Syncer:
 
     def _ask_to_prune(self) -> None:
         proof = self._state.history.proof(self._keep_days)
-        if proof is None or proof[0] <= self._journal.base().size:
+        if proof is None or proof[0] <= self._outbox.base().size:
             return
         held, now = (note.decode() for note in proof[1:])
         # Whatever the answer, entries that stay too long do no harm; the next contact asks again.

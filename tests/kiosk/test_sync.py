@@ -91,7 +91,7 @@ def test_a_contact_without_news_is_a_sign_of_life(kiosk):
 
 
 def test_a_long_backlog_goes_in_batches(kiosk, monkeypatch):
-    monkeypatch.setattr("kiosk.sync.BATCH_ENTRIES", 7)
+    monkeypatch.setattr("kiosk.outbox.BATCH_ENTRIES", 7)
     for _ in range(19):
         kiosk.journal.append("camera", STALLED)
     assert [kiosk.contact().backlog for _ in range(3)] == [12, 5, 0]
