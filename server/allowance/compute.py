@@ -7,7 +7,7 @@ import calendar as months
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import gcd
 from typing import Any
@@ -24,8 +24,8 @@ from server.allowance.people import register_marks, register_people, register_sc
 from server.allowance.regulation import Regulation
 from server.allowance.steps import Month, day_total, quantity_denominator, run_step
 from server.attendance.calendar import EPOCH
-from server.attendance.days import build_days
-from server.attendance.prepare import Paper, papers, register_calendar, register_papers
+from server.attendance.days import DOCUMENTS, build_days
+from server.attendance.prepare import Paper, ordinal, papers, register_calendar, register_papers
 
 ENGINE_VERSION = "1"
 """Rises with every change that can change a figure or a byte of the result."""
@@ -35,12 +35,16 @@ PAYABLE, HELD, INELIGIBLE, FORFEITED = "payable", "held", "ineligible", "forfeit
 
 @dataclass(frozen=True)
 class Result:
-    """A computed month; see docs/allowance.md for the columns. Lines of an employee sum to the net exactly."""
+    """A computed month; see docs/allowance.md for the columns. Lines of an employee sum to the net exactly.
+
+    `dearest`: (employee_id, day) of each day whose cost an undecided fact would change → its variant that costs most.
+    """
 
     payments: pa.Table
     lines: pa.Table
     days: pa.Table
     summary: dict[str, Any]
+    dearest: Mapping[tuple[str, date], int] = field(default_factory=dict)
 
 
 def compute(
@@ -48,12 +52,14 @@ def compute(
     regulations: Regulation | Sequence[Regulation],
     month: str,
     held: Mapping[str, Sequence[str]] | None = None,
+    settled: Mapping[tuple[str, date], int] | None = None,
 ) -> Result:
     """Compute `month` ("2026-10") under the regulation in force, or those that follow one another in it.
 
     Each day is judged by the rules and costs of its day; the steps are those of the regulation of the last day.
 
-    `held`: employee_id → reasons, known outside the regulation, for which a payment waits.
+    `held`: employee_id → reasons, known outside the regulation, for which a payment waits. `settled`: a result's
+    `dearest`, to reckon each of these days so and no day as undecided.
     Raises RegulationError for a day under none or several, ImportFailed for inputs that cannot be.
     """
     first, last = month_span(month)
@@ -61,7 +67,7 @@ def compute(
     inputs = inputs.checked()
     with duckdb.connect(":memory:", config=_CONFIG) as con:
         con.execute("SET enable_progress_bar = false")
-        return _compute(con, inputs, parts, month, held or {})
+        return _compute(con, inputs, parts, month, held or {}, settled)
 
 
 # Nothing is fetched at run time: an extension that is missing is an error, never a download.
@@ -89,6 +95,7 @@ def _compute(
     parts: Sequence[Part],
     month: str,
     held: Mapping[str, Sequence[str]],
+    settled: Mapping[tuple[str, date], int] | None,
 ) -> Result:
     regulation, first, last = governing(parts), parts[0].first, parts[-1].last
     people = register_people(con, inputs, regulation, first, last)
@@ -96,6 +103,8 @@ def _compute(
     register_papers(con, found, people.numbers)
     register_marks(con, inputs.marks, found, people)
     _days(con, inputs, parts)
+    if settled is not None:
+        _settle(con, {(people.numbers[who], ordinal(day)): variant for (who, day), variant in settled.items()})
     measures = register_scores(con, inputs, month, people)
     period = Month(first, last, measures)
     con.execute(_EVENT)
@@ -105,7 +114,8 @@ def _compute(
     made: dict[str, tuple[int, int]] = {}
     for number, step in enumerate(regulation.steps, 1):
         run_step(con, step, number, made, period)
-    reasons = _held(con, regulation, period, people.numbers, found, faults)
+    disputed = _disputed(con, regulation, period)
+    reasons = _held(con, regulation, period, people.numbers, found, faults, disputed)
     for who, texts in held.items():
         if who in people.numbers:
             reasons[people.numbers[who]] += texts
@@ -113,7 +123,10 @@ def _compute(
     lines = _lines(con)
     payments = _payments(con, regulation, first, reasons)
     days = con.sql(_DAYS).to_arrow_table()
-    return Result(payments, lines, days, _summary(inputs, regulation, month, payments, measures) | _following(parts))
+    summary = _summary(inputs, regulation, month, payments, measures) | _following(parts)
+    names = {number: who for who, number in people.numbers.items()}
+    dearest = {(names[one.emp], EPOCH + timedelta(one.day)): one.dearest for one in disputed}
+    return Result(payments, lines, days, summary, dearest)
 
 
 def _days(con: duckdb.DuckDBPyConnection, inputs: Inputs, parts: Sequence[Part]) -> None:
@@ -130,6 +143,25 @@ def _days(con: duckdb.DuckDBPyConnection, inputs: Inputs, parts: Sequence[Part])
         register_calendar(con, inputs.calendar, parts[-1].regulation.day, parts[0].first, parts[-1].last)
         all_days = " UNION ALL ".join(f"SELECT * FROM day_record_{place}" for place in range(len(parts)))
         con.execute(f"CREATE TABLE day_record AS {all_days}")
+
+
+def _settle(con: duckdb.DuckDBPyConnection, settled: Mapping[tuple[int, int], int]) -> None:
+    """Leave of `day_record` one record a day: that of the variant named for (employee, day), else as things stand."""
+    columns = {
+        "emp": [emp for emp, _ in settled],
+        "day": [day for _, day in settled],
+        "variant": list(settled.values()),
+    }
+    con.register("settled", pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()}))
+    con.execute("""
+CREATE TABLE settled_record AS
+SELECT r.emp * 8 AS who, r.emp, 0 AS variant, r.day, r.required_s, r.in_at, r.in_mk, r.out_at, r.out_mk, r.document,
+    r.absent, r.no_in, r.no_out, r.late_min, r.early_min, r.late_s, r.early_s, r.code, r.excused
+FROM day_record r LEFT JOIN settled s ON s.emp = r.emp AND s.day = r.day
+WHERE r.variant = COALESCE(s.variant, 0)
+""")
+    _forget(con, ("day_record",))
+    con.execute("ALTER TABLE settled_record RENAME TO day_record")
 
 
 def _forget(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
@@ -209,6 +241,7 @@ def _held(
     numbers: dict[str, int],
     found: list[Paper],
     faults: list[tuple[str, str]],
+    disputed: Sequence[_Disputed],
 ) -> dict[int, list[str]]:
     """Employee number → why the payment is held, in a fixed order."""
     reasons: dict[int, list[str]] = defaultdict(list)
@@ -225,15 +258,13 @@ def _held(
     for paper in found:
         if not paper.counted:
             unresolved[numbers[paper.employee_id]].append(paper)
-    for emp, day, why in _disputed(con, regulation, month):
-        text = (EPOCH + timedelta(day)).isoformat()
-        if why == "document":
-            names = [paper.what for paper in unresolved[emp] if _touches(paper, day)]
-            text = f"{text}: belum diputuskan: {', '.join(names)}"
-        else:
-            text = f"{text}: waktu rekaman belum pasti"
-        if text not in reasons[emp]:
-            reasons[emp].append(text)
+    for one in disputed:
+        text = (EPOCH + timedelta(one.day)).isoformat()
+        if one.dating:
+            reasons[one.emp].append(f"{text}: waktu rekaman belum pasti")
+        if one.document:
+            names = [paper.what for paper in unresolved[one.emp] if _touches(paper, one.day)]
+            reasons[one.emp].append(f"{text}: belum diputuskan: {', '.join(names)}")
     for who, fault in faults:
         reasons[numbers[who]].append(fault)
     for (emp,) in con.execute("SELECT emp FROM line GROUP BY emp HAVING SUM(rupiah) < 0 ORDER BY emp").fetchall():
@@ -247,11 +278,19 @@ def _touches(paper: Paper, day: int) -> bool:
     return (day - 1) * 86400 < paper.end and paper.begin < (day + 2) * 86400
 
 
-def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Month) -> list[tuple[int, int, str]]:
-    """(employee, day, "dating" or "document") where an undecided fact would change what the day costs."""
+@dataclass(frozen=True)
+class _Disputed:
+    """A day whose cost an undecided `dating` or `document` would change, and the variant that costs most."""
+
+    emp: int
+    day: int
+    dating: bool
+    document: bool
+    dearest: int
+
+
+def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Month) -> list[_Disputed]:
     compared = []
-    if regulation.counts_absence:
-        compared.append("SELECT who, day, absent AS kept FROM day_record")
     for number, step in enumerate(regulation.steps, 1):
         if step.by.kind == "events":
             total = day_total(step, quantity_denominator(step, month))
@@ -261,21 +300,27 @@ def _disputed(con: duckdb.DuckDBPyConnection, regulation: Regulation, month: Mon
         SELECT e.who, e.day, c.n FROM event e JOIN cost_{number} c ON c.kind = e.kind
             AND e.minutes BETWEEN c.first_minute AND c.last_minute AND e.day BETWEEN c.first_day AND c.last_day
     ) x GROUP BY who, day""")
-    found: set[tuple[int, int, str]] = set()
-    for cost in compared:
-        found.update(
-            con.execute(f"""
+    if regulation.counts_absence:
+        compared.append("SELECT who, day, absent AS kept FROM day_record")
+    costs: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0] * len(compared)))
+    for place, cost in enumerate(compared):
+        for emp, day, variant, kept in con.execute(f"""
 WITH cost AS ({cost}), priced AS (
     SELECT r.emp, r.variant, r.day, COALESCE(c.kept, 0) AS kept
     FROM day_record r LEFT JOIN cost c ON c.who = r.who AND c.day = r.day
-    WHERE r.emp IN (SELECT emp FROM who WHERE variant > 0)
+    WHERE r.emp IN (SELECT emp FROM day_record WHERE variant > 0)
 )
-SELECT DISTINCT v.emp, v.day, CASE WHEN v.variant = 4 THEN 'document' ELSE 'dating' END AS why
-FROM priced v JOIN priced b ON b.emp = v.emp AND b.day = v.day AND b.variant = 0
-WHERE v.variant > 0 AND v.kept <> b.kept
-""").fetchall()
-        )
-    return sorted(found)
+SELECT p.emp, p.day, p.variant, p.kept
+FROM priced p JOIN (SELECT emp, day FROM priced GROUP BY emp, day HAVING MIN(kept) <> MAX(kept)) d
+    ON d.emp = p.emp AND d.day = p.day
+""").fetchall():
+            costs[emp, day][variant][place] = kept
+    found = []
+    for (emp, day), by_variant in sorted(costs.items()):
+        differing = {variant for variant, kept in by_variant.items() if kept != by_variant[0]}
+        dearest = max(sorted(by_variant), key=lambda variant: by_variant[variant])
+        found.append(_Disputed(emp, day, bool(differing - {DOCUMENTS}), DOCUMENTS in differing, dearest))
+    return found
 
 
 def _lines(con: duckdb.DuckDBPyConnection) -> pa.Table:

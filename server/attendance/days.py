@@ -18,6 +18,8 @@ from server.attendance.rules import DayRules
 from server.attendance.sql import PACK, div, lit
 
 VARIANTS = (1, 2, 3, 4, 5)
+DOCUMENTS = 4
+"""The variant in which unresolved documents count."""
 ABSENT, OFF = "TK", "L"
 
 

@@ -34,9 +34,7 @@ def _close(options: argparse.Namespace) -> None:
         ("status", "employees"),
         ((status, count) for status, count in summary["status"].items()),
     )
-    paid = done.result.payments.to_pylist()
-    net = sum(row["net"] for row in paid if row["status"] == "payable")
-    print(f"payable: Rp{net:,}".replace(",", "."))
+    print(f"payable: Rp{summary['payable_net']:,}".replace(",", "."))
     if done.unresolved:
         rows = [tuple(row.values()) for row in done.unresolved]
         show_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select
 
 from server import facts
 from server.allowance import inputs as engine_inputs
-from server.allowance.compute import HELD, PAYABLE, Result, compute, month_span
+from server.allowance.compute import HELD, Result, compute, month_span
 from server.allowance.inputs import COLUMNS, Inputs
 from server.allowance.models import CALENDARS, DUES, WORK, run_tables, runs
 from server.allowance.regulation import Regulation
@@ -26,6 +26,7 @@ from server.facts import FactKind
 from server.month import rules, staff
 from server.month.models import OBJECTIONS
 from server.month.tables import digest, to_parquet
+from server.month.undisputed import PARTIAL, reckoned_with
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
 from server.people import service as people
 
@@ -92,8 +93,12 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     found = _events(connection, ids, first, last, scope.cutoff_ms)
     gathered = _inputs(connection, rows, ids, found, scope, regulation)
     result = compute(gathered, regulation, scope.month)
-    waiting = _waiting(connection, found, scope)
-    result, unresolved = _hold(result, waiting)
+    result = reckoned_with(result, gathered, regulation, _undated(found), _contested(connection, scope))
+    unresolved: list[Mapping[str, str]] = [
+        {"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]}
+        for row in result.payments.to_pylist()
+        if row["status"] in (HELD, PARTIAL)
+    ]
     unresolved += [note for note in found_staff.notes if note["employee_id"] in ids]
     unresolved += [
         {
@@ -220,30 +225,18 @@ def _table(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Table:
     return engine_inputs.conform(pa.table(texts), name, f"{name} in the database")
 
 
-def _waiting(connection: Connection, found: events.Events, scope: Scope) -> dict[str, list[str]]:
-    """Employee → why the payment waits, beyond what the engine itself holds: undated marks, unanswered objections."""
+def _undated(found: events.Events) -> dict[str, list[str]]:
+    """Employee → marks that may have been on either of two days: nothing can be paid before somebody says which."""
     undated: dict[str, list[str]] = defaultdict(list)
     for mark in found.undated:
         undated[mark.employee_id].append(f"{mark.device}/{mark.seq}")
-    waiting: dict[str, list[str]] = defaultdict(list)
-    for employee_id, entries in undated.items():
-        waiting[employee_id].append(f"waktu rekaman belum pasti: {', '.join(entries)}")
+    return {who: [f"waktu rekaman belum pasti: {', '.join(entries)}"] for who, entries in undated.items()}
+
+
+def _contested(connection: Connection, scope: Scope) -> dict[str, list[str]]:
+    """Employee → objections to the month that nobody answered."""
+    found: dict[str, list[str]] = defaultdict(list)
     for row in facts.as_of(connection, OBJECTIONS, scope.cutoff_ms):
         if row["month"] == scope.month and row["status"] == FILED:
-            waiting[row["employee_id"]].append(f"keberatan {row['objection']} belum dijawab")
-    return waiting
-
-
-def _hold(result: Result, waiting: Mapping[str, Sequence[str]]) -> tuple[Result, list[Mapping[str, str]]]:
-    """Payments that wait are listed, each with its reasons."""
-    rows = result.payments.to_pylist()
-    unresolved: list[Mapping[str, str]] = []
-    for row in rows:
-        reasons = waiting.get(row["employee_id"], ())
-        if reasons and row["status"] in (PAYABLE, HELD):
-            row["reason"] = "; ".join(part for part in (row["reason"], *reasons) if part)
-            row["status"] = HELD
-        if row["status"] == HELD:
-            unresolved.append({"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]})
-    payments = pa.Table.from_pylist(rows, schema=result.payments.schema)
-    return replace(result, payments=payments), unresolved
+            found[row["employee_id"]].append(f"keberatan {row['objection']} belum dijawab")
+    return found

@@ -79,7 +79,7 @@ def _because(
         told += since.common(connection, first_ms, last_ms)
         told.append("other facts were known")
     elif reckoned.result.summary["input_sha256"] != run["input_hash"]:
-        told.append("the same moment gives other marks: a device was revoked, or a person's key destroyed, since")
+        told.append("the same moment gives other marks: a person's key was destroyed since")
     return told or ["the same facts, rules and engine: the stored run was altered, or the engine is not deterministic"]
 
 

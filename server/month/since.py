@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from server.allowance.models import CALENDARS, DUES, WORK
-from server.devices.models import entries
+from server.devices.models import device_losses, entries
 from server.month.models import OBJECTIONS
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
 from server.people.models import EMPLOYEES
@@ -44,7 +44,7 @@ def recorded(connection: Connection, employees: Iterable[str], after_ms: int, un
 
 
 def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
-    """What concerns everybody in that time: calendars, and entries that arrived late."""
+    """What concerns everybody in that time: calendars, entries that arrived late, devices that were revoked."""
     table = CALENDARS.table
     calendars = connection.execute(
         select(func.count()).where(table.c.recorded_ms > after_ms, table.c.recorded_ms <= until_ms)
@@ -52,5 +52,11 @@ def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
     arrived = connection.execute(
         select(func.count()).where(entries.c.received_ms > after_ms, entries.c.received_ms <= until_ms)
     ).scalar_one()
+    lost = connection.execute(
+        select(device_losses.c.device)
+        .where(device_losses.c.recorded_ms > after_ms, device_losses.c.recorded_ms <= until_ms)
+        .order_by(device_losses.c.loss)
+    ).scalars()
     told = [f"{calendars} calendars recorded"] if calendars else []
-    return told + ([f"{arrived} entries of devices arrived"] if arrived else [])
+    told += [f"{arrived} entries of devices arrived"] if arrived else []
+    return told + [f"device {device} was revoked" for device in lost]

@@ -22,6 +22,7 @@ from server.month.lines import differences
 from server.month.models import month_steps, susulan
 from server.month.reckoning import CLOSED, SUSULAN, Reckoned, Scope
 from server.month.taxing import tax_on
+from server.month.undisputed import PAID_NOW
 from server.people import grants
 from server.people import service as people
 from server.people.models import EMPLOYEES
@@ -29,7 +30,7 @@ from server.services import Services
 from server.transparency import service as transparency
 
 TAX = "tax"
-_PAID = (PAYABLE, FORFEITED)
+_PAID = (*PAID_NOW, FORFEITED)
 
 
 @dataclass(frozen=True)
@@ -279,6 +280,6 @@ def _already_paid(connection: Connection, paid_in: date) -> dict[str, int]:
         if states.get(run) not in (CLOSED, SUSULAN):
             continue
         for row in months.table_of(connection, run, "payments").to_pylist():
-            if row["status"] == PAYABLE:
+            if row["status"] in PAID_NOW:
                 found[row["employee_id"]] += row["gross"] - row["deductions"]
     return found

@@ -1,4 +1,4 @@
-"""The list of held payments, and of those without payment, each with its reason."""
+"""The list of payments held wholly or in part, and of those without payment, each with its reason."""
 
 from server.reports import pieces
 from server.reports.document import Block, Column, Document, Part, Statement, Table
@@ -9,14 +9,17 @@ from server.reports.model import EmployeeMonth, MonthReport
 def held(report: MonthReport, say: Language) -> Document:
     """Who waits and for what; who gets nothing and why. Nothing is decided by silence."""
     waiting = _table(report.held, say, "held")
+    partial = _table(report.partial, say, "held_partial")
     unpaid = _table(report.unpaid, say, "held_unpaid")
-    blocks: list[Block] = [waiting if waiting.rows else Statement("", (say("held_none"),))]
+    blocks: list[Block] = [table for table in (waiting, partial) if table.rows]
+    if not blocks:
+        blocks.append(Statement("", (say("held_none"),)))
     if unpaid.rows:
         blocks.append(unpaid)
     blocks.extend(pieces.notes(report, say))
     blocks.extend(pieces.signatures(report, say))
     part = Part(say("held"), tuple(blocks), anchor="held")
-    return pieces.document(report, say, "held", (part,), (waiting, unpaid))
+    return pieces.document(report, say, "held", (part,), (waiting, partial, unpaid))
 
 
 def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table:
@@ -26,7 +29,7 @@ def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table
         Column("nip", say("nip"), "code", 92),
         Column("status", say("status"), "text", 66),
         Column("reason", say("reason"), "text", 156),
-        Column("net", say("held_amount") if name == "held" else say("net"), "rupiah", 66),
+        Column("net", say("held_amount" if name == "held" else "net"), "rupiah", 66),
     )
     rows = tuple(
         (
@@ -40,4 +43,4 @@ def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table
         for number, person in enumerate(people, 1)
     )
     totals = (None, say("totals"), None, None, None, sum(person.net for person in people)) if rows else None
-    return Table(name, say("held_table" if name == "held" else "held_unpaid"), columns, rows, totals)
+    return Table(name, say("held_table" if name == "held" else name), columns, rows, totals)

@@ -60,8 +60,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "payments": ("Daftar Pembayaran TPP", "TPP Payment List"),
     "in_words": ("Terbilang", "In words"),
     "payments_counts": (
-        "{all} pegawai: {paid} dibayar, {held} ditahan, {unpaid} tanpa pembayaran.",
-        "{all} employees: {paid} paid, {held} held, {unpaid} without payment.",
+        "{all} pegawai: {paid} dibayar ({partial} sebagian), {held} ditahan, {unpaid} tanpa pembayaran.",
+        "{all} employees: {paid} paid ({partial} in part), {held} held, {unpaid} without payment.",
     ),
     "payments_total": ("Jumlah dibayarkan", "Total paid"),
     "payments_without_account": (
@@ -121,12 +121,20 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Certainty of values: L legal text, P press or secondary text, C a local government's code, A assumed.",
     ),
     "slip_held": ("Pembayaran ditahan: {reason}", "Payment held: {reason}"),
+    "slip_partial": (
+        "Dibayar sebagian, selebihnya menyusul setelah terjawab: {reason}",
+        "Paid in part, the rest once this is answered: {reason}",
+    ),
     "slip_unpaid": ("Tidak dibayarkan: {reason}", "Not paid: {reason}"),
     "unsigned": ("tanpa tanda tangan", "unsigned"),
     "slip_net": ("Diterima", "Net"),
     # held
     "held": ("Daftar Pembayaran Ditahan", "Held Payments"),
     "held_table": ("Ditahan, dibayarkan setelah alasannya terjawab", "Held, paid once the reason is answered"),
+    "held_partial": (
+        "Dibayar sebagian: yang tidak dipersoalkan sekarang, selebihnya sebagai susulan",
+        "Paid in part: what is not in dispute now, the rest as a later payment",
+    ),
     "held_unpaid": ("Tanpa pembayaran bulan ini", "Without payment this month"),
     "held_amount": ("Ditahan (Rp)", "Held (Rp)"),
     "held_none": ("Tidak ada pembayaran yang ditahan.", "No payment is held."),
@@ -143,6 +151,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "file:slips": ("slip-tpp", "tpp-slips"),
     "file:lines": ("rincian-tpp", "tpp-lines"),
     "file:held": ("pembayaran-ditahan", "held-payments"),
+    "file:held_partial": ("dibayar-sebagian", "paid-in-part"),
     "file:held_unpaid": ("tanpa-pembayaran", "without-payment"),
     "file:page": ("laporan", "report"),
     # statuses of a month and of a payment
@@ -152,6 +161,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "month_status:locked": ("Terkunci", "Locked"),
     "month_status:paid": ("Dibayar", "Paid"),
     "status:payable": ("Dibayarkan", "Payable"),
+    "status:partial": ("Dibayar sebagian", "Paid in part"),
     "status:held": ("Ditahan", "Held"),
     "status:ineligible": ("Tidak berhak", "Not eligible"),
     "status:forfeited": ("Hangus", "Forfeited"),

@@ -13,7 +13,7 @@ from server.reports.lists import Lists
 _ACCOUNTS = {"gross": ("gross", 1), "deductions": ("deduction", -1), "dues": ("dues", -1), "tax": ("tax", -1)}
 """Sum of a payment → the account of its lines, and the sign with which they add up to it."""
 
-PAYABLE, HELD = "payable", "held"
+PAYABLE, PARTIAL, HELD = "payable", "partial", "held"
 
 
 class Rows(Protocol):
@@ -167,8 +167,13 @@ class MonthReport:
 
     @property
     def payable(self) -> tuple[EmployeeMonth, ...]:
-        """Those who are paid now."""
-        return tuple(person for person in self.employees if person.status == PAYABLE)
+        """Those who are paid now, wholly or in part."""
+        return tuple(person for person in self.employees if person.status in (PAYABLE, PARTIAL))
+
+    @property
+    def partial(self) -> tuple[EmployeeMonth, ...]:
+        """Those of whom only the undisputed part is paid now."""
+        return tuple(person for person in self.employees if person.status == PARTIAL)
 
     @property
     def held(self) -> tuple[EmployeeMonth, ...]:
@@ -178,7 +183,7 @@ class MonthReport:
     @property
     def unpaid(self) -> tuple[EmployeeMonth, ...]:
         """Those who get nothing this month, each with the reason (not eligible, forfeited)."""
-        return tuple(person for person in self.employees if person.status not in (PAYABLE, HELD))
+        return tuple(person for person in self.employees if person.status not in (PAYABLE, PARTIAL, HELD))
 
     def only(self, employee_id: str) -> "MonthReport":
         """The same month with one person alone: what that person may be handed. ReportRefused if unknown."""
@@ -218,7 +223,7 @@ def _problems(report: MonthReport) -> Iterator[str]:
         reckoned = person.gross - person.deductions - person.dues - person.tax
         if reckoned != person.net:
             yield f"{who}: gross less deductions, dues and tax is {reckoned}, the payment says {person.net}"
-        if person.status == PAYABLE and person.net < 0:
+        if person.status in (PAYABLE, PARTIAL) and person.net < 0:
             yield f"{who} would be paid {person.net}"
         own = [day.date for day in person.days]
         if len(set(own)) != len(own):

@@ -17,6 +17,7 @@ def payment_list(report: MonthReport, say: Language) -> Document:
         "payments_counts",
         all=say.number(len(report.employees)),
         paid=say.number(len(paid)),
+        partial=say.number(len(report.partial)),
         held=say.number(len(report.held)),
         unpaid=say.number(len(report.unpaid)),
     )

@@ -4,7 +4,7 @@ from server.reports import pieces
 from server.reports.daycodes import day_code, is_notable
 from server.reports.document import Block, Column, Document, Facts, Part, Row, Statement, Table
 from server.reports.language import Language
-from server.reports.model import HELD, PAYABLE, EmployeeMonth, Line, MonthReport
+from server.reports.model import HELD, PARTIAL, PAYABLE, EmployeeMonth, Line, MonthReport
 
 
 def slips(report: MonthReport, say: Language) -> Document:
@@ -15,10 +15,10 @@ def slips(report: MonthReport, say: Language) -> Document:
 
 def _slip(report: MonthReport, person: EmployeeMonth, number: int, say: Language) -> Part:
     blocks: list[Block] = [pieces.who(person, report.agency.name, say), _lines(person, say)]
-    if person.status == PAYABLE:
+    if person.status in (PAYABLE, PARTIAL):
         blocks.append(pieces.amount(say("slip_net"), person.net, say))
-    else:
-        key = "slip_held" if person.status == HELD else "slip_unpaid"
+    if person.status != PAYABLE:
+        key = {HELD: "slip_held", PARTIAL: "slip_partial"}.get(person.status, "slip_unpaid")
         blocks.append(
             Facts(
                 ((say.named("status", person.status), say(key, reason=say.dates_in(person.why(say.code)))),),

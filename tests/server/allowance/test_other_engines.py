@@ -20,8 +20,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 import sqlglot
+from random_month import random_inputs, random_regulation
 from sqlglot.errors import ErrorLevel
-from test_random_months import random_inputs, random_regulation
 
 import server.allowance.compute as engine
 from server.allowance.casebook import read

@@ -96,15 +96,24 @@ def test_a_correction_that_is_taken_back_costs_again_and_gives_the_tax_back(lock
     assert "nothing differs" in refused(locked, "2026-11-12T09:00", "susulan", MONTH, "--by", "rina")
 
 
-def test_whoever_was_held_is_paid_whole_once_the_document_is_there(locked):
-    assert {row["status"] for row in table(locked, 1, "payments").to_pylist() if row["employee_id"] == "K1"} == {"held"}
+def test_what_a_missing_document_decides_is_paid_once_it_is_there(locked):
+    (first,) = [row for row in table(locked, 1, "payments").to_pylist() if row["employee_id"] == "K1"]
+    # Leave that nobody decided may yet be refused: 22 days at 3 % are in dispute, the rest is not.
+    assert (first["status"], first["gross"], first["deductions"], first["net"]) == (
+        "partial",
+        1_000_000,
+        660_000,
+        323_000,
+    )
+    assert "belum diputuskan" in first["reason"]
+    sums_hold(locked, 1)
     withdraw_leave(locked, "K1", "2026-11-05T09:00", "approved")
     said(locked, LATER, "grant", "tres", "hr", "--from", "2026-01-01")
     shown = said(locked, LATER, "susulan", MONTH, "--by", "tres")
-    assert "950000" in shown
+    assert "627000" in shown
     (later,) = [run for run in runs(locked) if run["state"] == reckoning.SUSULAN]
     (row,) = table(locked, later["run"], "payments").to_pylist()
-    assert (row["employee_id"], row["gross"], row["tax"], row["net"]) == ("K1", 1_000_000, 50_000, 950_000)
+    assert (row["employee_id"], row["gross"], row["tax"], row["net"]) == ("K1", 0, 33_000, 627_000)
     sums_hold(locked, later["run"])
 
 

@@ -134,7 +134,7 @@ def test_nobody_approves_twice_nor_pays_what_one_locked(reviewed):
     )
 
 
-def test_objections_have_a_deadline_and_an_open_one_holds_only_its_own_payment(office):
+def test_objections_have_a_deadline_and_an_open_one_leaves_what_nobody_disputes_to_be_paid(office):
     said(office, DAY1, "month", "draft", *OF, "--by", "rina")
     file = ("objection", "file", MONTH, "B1", "--date", "2026-10-06", "--text", "I was there")
     assert "not under review" in refused(office, DAY1, *file, "--by", "budi")
@@ -149,7 +149,8 @@ def test_objections_have_a_deadline_and_an_open_one_holds_only_its_own_payment(o
     said(office, DAY5, "month", "approve", *OF, "--by", "joko")
     said(office, DAY5, "month", "lock", *OF, "--by", "rina")
     found = payments(office)
-    assert {who: row["status"] for who, row in found.items()} == {"B1": "held", "B2": "payable", "H1": "held"}
+    assert {who: row["status"] for who, row in found.items()} == {"B1": "partial", "B2": "payable", "H1": "partial"}
+    assert found["B1"]["net"] == 921_500
     assert "keberatan 1 belum dijawab" in found["B1"]["reason"]
     assert "2 objections without an answer, held" in said(office, DAY5, "month", "status", MONTH, "--history")
 
