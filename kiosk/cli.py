@@ -64,6 +64,25 @@ def _parser() -> argparse.ArgumentParser:
     sync = configured(add("sync", _sync, "Bring marks to the server.", "hadir kiosk sync --once"))
     sync.add_argument("--once", action="store_true", help="until nothing is left to send, then end")
 
+    export = configured(
+        add(
+            "export",
+            _export,
+            "Put the marks on a stick, where there is no network.",
+            "sudo -u hadir hadir kiosk export /mnt",
+        )
+    )
+    export.add_argument("stick", type=Path, metavar="STICK", help="the folder where it is mounted")
+    take = configured(
+        add(
+            "import",
+            _import,
+            "Take from a stick what the server put there.",
+            "sudo -u hadir hadir kiosk import /mnt",
+        )
+    )
+    take.add_argument("stick", type=Path, metavar="STICK", help="the folder where it is mounted")
+
     claim = configured(
         add(
             "claim",
@@ -136,6 +155,20 @@ def _sync(options: argparse.Namespace) -> None:
     from kiosk.sync import run_sync
 
     run_sync(load_config(options.config), options.once, lambda line: print(line, flush=True))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from kiosk.carrying import export
+    from kiosk.config import load_config
+
+    print(export(load_config(options.config), options.stick))
+
+
+def _import(options: argparse.Namespace) -> None:
+    from kiosk.carrying import take
+    from kiosk.config import load_config
+
+    take(load_config(options.config), options.stick, print)
 
 
 def _claim(options: argparse.Namespace) -> None:

@@ -65,6 +65,15 @@ class GalleryStore:
             return False
         return True
 
+    def judge(self, offered: Manifest, now_ms: int) -> None:
+        """GalleryError for a manifest of another device, older than the one applied, or expired."""
+        if offered.device != self._device.name:
+            raise GalleryError(f"the manifest is for {offered.device}, this device is {self._device.name}: refused")
+        if offered.version < (held := self.applied_version()):
+            raise GalleryError(f"the manifest has version {offered.version}, {held} is applied already: refused")
+        if offered.expires_ms < now_ms:
+            raise GalleryError(f"manifest {offered.version} has expired: ask the server for a new one")
+
     def load(self, embedder: str, dimension: int) -> Site:
         """The applied site. An expired manifest still runs: it only takes no successor's place.
 
@@ -90,7 +99,7 @@ class GalleryStore:
             self._clear_inbox()
             return None
         try:
-            self._judge(offered, now_ms)
+            self.judge(offered, now_ms)
             site = self._load(self._inbox, embedder, dimension)
         except GalleryError:
             self._clear_inbox()
@@ -105,14 +114,6 @@ class GalleryStore:
                 old.unlink()
         self._clear_inbox()
         return site
-
-    def _judge(self, offered: Manifest, now_ms: int) -> None:
-        if offered.device != self._device.name:
-            raise GalleryError(f"the manifest is for {offered.device}, this device is {self._device.name}: refused")
-        if offered.version < (held := self.applied_version()):
-            raise GalleryError(f"the manifest has version {offered.version}, {held} is applied already: refused")
-        if offered.expires_ms < now_ms:
-            raise GalleryError(f"manifest {offered.version} has expired: ask the server for a new one")
 
     def _open(self, path: Path) -> Manifest:
         try:

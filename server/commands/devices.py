@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 
+from server.commands import carrying
 from server.commands.common import Commands, opened, show_table, shown_time
 from server.devices import manifests
 from server.devices import service as devices
@@ -17,7 +18,10 @@ from server.transparency import service as transparency
 def register(commands: Commands) -> None:
     """Add the commands."""
     example = 'hadir server device add K01 --site "Kantor A" --zone WIT --source picamera2'
-    group = commands.group("device", "Add a device.", "add", example)
+    group = commands.group(
+        "device", "Add a device; carry marks from it and galleries to it by hand.", "COMMAND", example
+    )
+    carrying.register(group)
     add = group.add("add", _add, "Print a one-time token for a new device.", example)
     add.add_argument("name", help="letters, digits and '-', at most 32")
     add.add_argument("--site", required=True, help="where it hangs")
