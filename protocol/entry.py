@@ -48,6 +48,7 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "camera": {"state": str, "detail": str},
     "clock_step": {"step_ms": int},
     "manifest_applied": {"manifest": int, "sha256": str, "gallery": int},
+    "key_changed": {"key": str, "old_signature": str, "new_signature": str},
 }
 _ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
 

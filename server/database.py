@@ -16,9 +16,9 @@ from sqlalchemy.exc import DatabaseError
 
 from server.errors import ConfigError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2: grants, agencies, heads, months in steps, shifts and sites as facts. 3: the national log. 4: marks of old
-machines. New tables only."""
+machines. 5: changes of devices' keys, losses as dated rows. New tables only."""
 _ONLY_TABLES_ADDED_SINCE = 1
 _APPLICATION_ID = 0x48414452  # "HADR": tells our files from other SQLite files
 _BUSY_TIMEOUT_S = 15

@@ -18,6 +18,7 @@ from server.allowance.inputs import COLUMNS
 from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
 from server.attendance.models import LEGACY_MONTHS, legacy_marks
 from server.devices.models import CARRIED, contacts, devices, entries, manifests
+from server.devices.service import loss
 from server.people import service as people
 
 VISIT_MS = 5 * 60_000
@@ -129,7 +130,7 @@ def _of_device(
             moment = Moment(decoded.boot, decoded.boottime_ms, decoded.wall_ms, decoded.clock)
             log.append((decoded, Logged(moment, received_ms, after_ms)))
     dater = Dater(_contacts(connection, name, cutoff_ms), [logged for _, logged in log], device["claimed_ms"])
-    yield from judged(connection, device, employees, log, dater)
+    yield from judged(connection, device, employees, log, dater, cutoff_ms)
 
 
 def judged(
@@ -138,28 +139,32 @@ def judged(
     employees: Mapping[str, str],
     log: Iterable[tuple[entry.Entry, Logged]],
     dater: Dater,
+    cutoff_ms: int,
 ) -> Iterator[Mark | Uncounted]:
     """The presences among entries of a device, each a mark or with the reason why it counts for nothing.
 
-    `employees`: pseudonym to employee; `device`: its row.
+    `employees`: pseudonym to employee; `device`: its row; `cutoff_ms`: until when a loss of it must be known.
     """
     name = device["device"]
     told = _manifests(connection, name)
+    lost = loss(connection, name, cutoff_ms)
     for decoded, logged in log:
         if decoded.kind != "presence":
             continue
         dating = dater.date_logged(logged, decoded.body["presented_boottime_ms"])
         manifest = next((one for one in reversed(told) if one["issued_ms"] <= dating.latest_ms), told[0])
         employee = employees.get(decoded.body["person"], "")
-        reason = _why_not(decoded, dating, manifest, device, employee)
+        reason = _why_not(decoded, dating, manifest, lost, employee)
         if reason:
             yield Uncounted(employee, name, decoded.seq, dating, reason)
         else:
             yield Mark(employee, name, decoded.seq, manifest["site"], decoded.body["source"], dating)
 
 
-def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device: RowMapping, employee: str) -> str:
-    """Why a presence does not count, '' when it does."""
+def _why_not(
+    decoded: entry.Entry, dating: Dating, manifest: RowMapping, lost: tuple[int, str] | None, employee: str
+) -> str:
+    """Why a presence does not count, '' when it does. `lost`: when the device was lost, and why."""
     source = decoded.body["source"]
     if not employee:
         return "the pseudonym is nobody's"
@@ -169,8 +174,8 @@ def _why_not(decoded: entry.Entry, dating: Dating, manifest: RowMapping, device:
         return "written more than five minutes after it was presented"
     if decoded.body["liveness"] != "live":
         return f"liveness {decoded.body['liveness']}"
-    if device["lost_ms"] is not None and dating.latest_ms > device["lost_ms"]:
-        return f"after the loss of the device ({device['lost_reason']})"
+    if lost is not None and dating.latest_ms > lost[0]:
+        return f"after the loss of the device ({lost[1]})"
     return ""
 
 

@@ -7,7 +7,7 @@ import re
 import sys
 
 from server.commands import carrying
-from server.commands.common import Commands, opened, show_table, shown_time
+from server.commands.common import Commands, instant, opened, show_table, shown_time
 from server.devices import manifests
 from server.devices import service as devices
 from server.errors import Refused
@@ -40,7 +40,11 @@ def register(commands: Commands) -> None:
     )
     revoke.add_argument("name")
     revoke.add_argument("--reason", required=True)
-    revoke.add_argument("--since", default="0h", help="how long ago it was lost: 30m, 2h, 3d (default: now)")
+    revoke.add_argument(
+        "--since",
+        default="0h",
+        help="when it was lost: 30m, 2h or 3d ago (default: now), or as in 2026-10-06T14:00:00+09:00",
+    )
     auditor = commands.add("auditor", _auditor, "Print a token to read the logs with.", "hadir server auditor kpk")
     auditor.add_argument("name")
 
@@ -92,14 +96,22 @@ def _devices(options: argparse.Namespace) -> None:
 
 
 def _revoke(options: argparse.Namespace) -> None:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", options.since)
-    if not found:
-        raise Refused(f"--since {options.since!r} is not such as 30m, 2h or 3d")
     parts = opened(options)
-    ago_ms = int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
-    lost_ms = parts.clock.now_ms() - ago_ms
+    now_ms = parts.clock.now_ms()
+    found = re.fullmatch(r"(\d{1,6})([mhd])", options.since)
+    if found:
+        lost_ms = now_ms - int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
+    else:
+        try:
+            lost_ms = instant(options.since)
+        except argparse.ArgumentTypeError as error:
+            raise Refused(
+                f"--since {options.since!r} is neither such as 30m, 2h or 3d, nor a moment: {error}"
+            ) from error
+    if lost_ms > now_ms:
+        raise Refused(f"--since {options.since!r} has not come yet: say when it was last where it should be")
     with parts.database.write() as connection:
-        devices.revoke(connection, options.name, lost_ms=lost_ms, reason=options.reason)
+        devices.revoke(connection, options.name, lost_ms=lost_ms, reason=options.reason, now_ms=now_ms)
     print(f"{options.name} is not heard any more; what it recorded after {shown_time(lost_ms)} does not count")
 
 

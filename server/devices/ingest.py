@@ -20,6 +20,7 @@ from protocol.note import Signer
 from protocol.request import RequestSignature
 from server.clock import Clock
 from server.database import Database
+from server.devices import keychanges
 from server.devices.models import CARRIED, checkpoints, conflicts, contacts, entries, logs
 from server.devices.service import CLOCK_TOLERANCE_MS, Device, flag
 from server.errors import Refused
@@ -132,6 +133,9 @@ def _store(
     if problem := _compare(connection, batch, known, now_ms):
         return problem, held, held_root
     new = batch.entries[known:]
+    if problem := keychanges.differing(connection, device, held, new, (kind for kind, _ in judged[known:])):
+        flag(connection, device, "key", problem, now_ms)
+        return f"{problem}: nothing was stored; the device announces it first", held, held_root
     made: list[tuple[int, int, bytes]] = []
     after = frontier.append(new, made)
     expected = after.root() if size >= held else _root_at(connection, device, size)

@@ -17,11 +17,34 @@ devices = Table(
     Column("token_hash", LargeBinary, nullable=False, comment="SHA-256 of the token as printed"),
     Column("token_expires_ms", BigInteger, nullable=False),
     Column("claimed_ms", BigInteger),
-    Column("signing_key", Text, comment="verifier key"),
+    Column("signing_key", Text, comment="verifier key of the claim; what took its place is in device_keys"),
     Column("sealing_key", LargeBinary, comment="X25519, 32 bytes"),
-    Column("lost_ms", BigInteger, comment="what the device recorded after this does not count"),
+    Column("lost_ms", BigInteger, comment="of the newest row of device_losses, or of a time before there was one"),
     Column("lost_reason", Text),
 )
+
+# Each change of a device's signing key: the entry of its log that both keys signed, as announced or received.
+device_keys = Table(
+    "device_keys",
+    metadata,
+    Column("device", ForeignKey("devices.device"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("bytes", LargeBinary, nullable=False, comment="exactly as in the log"),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+# Append-only: what was known of a loss at each moment.
+device_losses = Table(
+    "device_losses",
+    metadata,
+    Column("loss", Integer, primary_key=True),
+    Column("device", ForeignKey("devices.device"), nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Column("lost_ms", BigInteger, nullable=False, comment="what the device recorded after this does not count"),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("device_losses_device", device_losses.c.device)
 
 manifests = Table(
     "manifests",
@@ -121,7 +144,7 @@ flags = Table(
     "flags",
     metadata,
     Column("device", ForeignKey("devices.device"), primary_key=True),
-    Column("flag", Text, primary_key=True, comment="conflict, root, quarantined, clock"),
+    Column("flag", Text, primary_key=True, comment="conflict, root, quarantined, clock, key"),
     Column("detail", Text, nullable=False, comment="of the last time"),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from protocol.errors import ProtocolError
 from server.devices import ingest, manifests
 from server.devices import service as devices
+from server.errors import Conflict
 from server.services import Services
 from server.web import Signed, bounded_body, services, signed, writer
 
@@ -47,6 +48,18 @@ def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Servic
     return Response(note, media_type=NOTE, headers=headers)
 
 
+@router.post("/v1/devices/{device}/key", dependencies=[Depends(writer)])
+def key(
+    device: str, body: Annotated[bytes, Depends(bounded_body)], parts: Annotated[Services, Depends(services)]
+) -> dict[str, str]:
+    """A change of the device's key, known by the signatures of both keys in it; may be announced again."""
+    with parts.database.write() as connection:
+        problem = devices.change_key(connection, device, body, parts.clock.now_ms())
+    if problem:
+        raise Conflict(f"{problem}: the device needs a look and a new claim")
+    return {"device": device}
+
+
 @router.get("/v1/devices/{device}/cursor")
 def cursor(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
     """What the server holds of the device's log, signed."""
@@ -72,11 +85,13 @@ def gallery(
     version: Annotated[int, Path(ge=0, lt=2**31)],
     request: Annotated[Signed, Depends(signed)],
     parts: Annotated[Services, Depends(services)],
+    first: Annotated[int, Query(alias="from", ge=0)] = 0,
+    end: Annotated[int | None, Query(alias="to", ge=0)] = None,
 ) -> Response:
-    """A gallery sealed for the device."""
+    """A gallery sealed for the device, or its bytes `from` to `to`, so that a slow link fetches it in pieces."""
     with parts.database.read() as connection:
         data = manifests.sealed(connection, request.device.name, version)
-    return Response(data, media_type="application/octet-stream")
+    return Response(data[first:end], media_type="application/octet-stream")
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -15,7 +15,8 @@ from protocol.claim import Token, claim_message
 from protocol.errors import ProtocolError
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Verifier, unbase64
-from server.devices.models import CARRIED, contacts, devices, entries, flags, logs
+from server.devices import keychanges
+from server.devices.models import CARRIED, contacts, device_losses, devices, entries, flags, logs
 from server.errors import Conflict, NotFound, Refused
 
 SOURCES = ("picamera2", "v4l2", "rtsp", "rtsps", "file", "sim", "exec")
@@ -119,7 +120,7 @@ def check_claim(connection: Connection, claim: Claim, now_ms: int) -> Device | N
         raise Refused(f"device {name} was revoked")
     if row["claimed_ms"] is not None:
         if (row["signing_key"], row["sealing_key"]) == (str(claim.verifier), claim.sealing_key):
-            return _device(row)
+            return _device(connection, row)
         raise Refused(f"the claim token for {name} was used already")
     if now_ms > row["token_expires_ms"]:
         raise Refused(f"the claim token for {name} has expired; print a new one with: hadir server device add")
@@ -145,22 +146,52 @@ def device(connection: Connection, name: str) -> Device:
         raise NotFound(f"there is no claimed device {name!r}")
     if row["lost_ms"] is not None:
         raise Refused(f"device {name} was revoked ({row['lost_reason']}); claim a new one")
-    return _device(row)
+    return _device(connection, row)
 
 
 def claimed(connection: Connection) -> list[Device]:
     """All claimed devices that were not revoked, by name."""
     query = select(devices).where(devices.c.claimed_ms.is_not(None), devices.c.lost_ms.is_(None))
-    return [_device(row) for row in connection.execute(query.order_by(devices.c.device)).mappings()]
+    return [_device(connection, row) for row in connection.execute(query.order_by(devices.c.device)).mappings()]
 
 
-def revoke(connection: Connection, name: str, *, lost_ms: int, reason: str) -> None:
-    """From now on the device is not heard; what it recorded after `lost_ms` does not count."""
+def revoke(connection: Connection, name: str, *, lost_ms: int, reason: str, now_ms: int) -> None:
+    """From `now_ms` on the device is not heard, and it is known that what it recorded after `lost_ms` does not count.
+
+    May be said again, with another time: both stay, and a month as of a moment between them has the first.
+    """
     result = connection.execute(
         devices.update().where(devices.c.device == name), {"lost_ms": lost_ms, "lost_reason": reason}
     )
     if not result.rowcount:
         raise NotFound(f"there is no device {name!r}; see: hadir server devices")
+    row = {"device": name, "recorded_ms": now_ms, "lost_ms": lost_ms, "reason": reason}
+    connection.execute(device_losses.insert(), row)
+
+
+def loss(connection: Connection, name: str, cutoff_ms: int) -> tuple[int, str] | None:
+    """When a device was lost, and why, as known at `cutoff_ms`."""
+    rows = select(device_losses.c.recorded_ms, device_losses.c.lost_ms, device_losses.c.reason).where(
+        device_losses.c.device == name
+    )
+    known = connection.execute(rows.order_by(device_losses.c.loss.desc())).all()
+    if not known:  # lost before losses were dated, or not at all
+        row = connection.execute(select(devices.c.lost_ms, devices.c.lost_reason).where(devices.c.device == name)).one()
+        return None if row.lost_ms is None else (row.lost_ms, row.lost_reason)
+    return next(((lost_ms, reason) for recorded_ms, lost_ms, reason in known if recorded_ms <= cutoff_ms), None)
+
+
+def change_key(connection: Connection, name: str, data: bytes, now_ms: int) -> str:
+    """A claimed device announces a change of its key; '' when it holds from now on, or held already, else why not.
+
+    What both keys signed and yet cannot hold is flagged: two changes of one key, or a log that goes on otherwise.
+    ProtocolError for what is no change of this device's key.
+    """
+    device(connection, name)  # refused when it was revoked
+    problem = keychanges.keep(connection, name, data, now_ms)
+    if problem:
+        flag(connection, name, "key", problem, now_ms)
+    return problem
 
 
 def flag(connection: Connection, name: str, what: str, detail: str, now_ms: int) -> None:
@@ -207,13 +238,14 @@ def standings(connection: Connection) -> list[Standing]:
     return result
 
 
-def _device(row: RowMapping) -> Device:
+def _device(connection: Connection, row: RowMapping) -> Device:
+    verifiers = keychanges.chain(connection, row["device"]).keys
     return Device(
         name=row["device"],
         site=row["site"],
         zone=row["zone"],
         sources=tuple(row["sources"].split(",")),
-        verifier=Verifier.parse(row["signing_key"]),
+        verifier=verifiers[-1][0],
         sealing_key=row["sealing_key"],
         claimed_ms=row["claimed_ms"],
     )

@@ -22,9 +22,17 @@ End = Annotated[int, Query(alias="to", ge=0, lt=2**62)]
 
 @router.get("/v1/logs")
 def logs(parts: Annotated[Services, Depends(services)]) -> list[dict[str, Any]]:
-    """Device, verifier key and size of each log."""
+    """Device, verifier key of its claim, size and changes of the key (base64) of each log."""
     with parts.database.read() as connection:
-        return [{"device": log.device, "key": log.key, "size": log.size} for log in service.held_logs(connection)]
+        return [
+            {
+                "device": log.device,
+                "key": log.key,
+                "size": log.size,
+                "changes": [base64.b64encode(data).decode() for data in log.changes],
+            }
+            for log in service.held_logs(connection)
+        ]
 
 
 @router.get("/v1/logs/{device}/checkpoint")

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
-from protocol.checkpoint import open_checkpoint, stated_size
+from protocol.checkpoint import stated_size
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
-from protocol.note import Verifier
 from protocol.tlog import LogProof
+from server.devices import keychanges
 from server.devices.models import checkpoints, devices, entries, logs
 from server.errors import Conflict, NotFound, Unauthenticated
 from server.transparency import national, trees
@@ -27,17 +27,21 @@ CHECKPOINTS = 1000
 
 @dataclass(frozen=True)
 class Log:
-    """A device's log: the key that signs it, and how many entries the server holds."""
+    """A device's log: the key it was claimed with, how many entries the server holds, and the changes of the key."""
 
     device: str
     key: str
     size: int
+    changes: list[bytes]
 
 
 def held_logs(connection: Connection) -> list[Log]:
     """All logs, by device; those of revoked devices too."""
     query = select(logs.c.device, devices.c.signing_key, logs.c.size).join(devices, devices.c.device == logs.c.device)
-    return [Log(*row) for row in connection.execute(query.order_by(logs.c.device))]
+    return [
+        Log(device, key, size, list(keychanges.changes(connection, device).values()))
+        for device, key, size in connection.execute(query.order_by(logs.c.device))
+    ]
 
 
 def checkpoint(connection: Connection, device: str) -> bytes:
@@ -79,14 +83,12 @@ def check_stored(connection: Connection) -> None:
         frontier = Frontier().append(connection.execute(leaves).scalars())
         if not log["size"] and not frontier.size:
             continue
-        newest = (
-            select(checkpoints.c.note, devices.c.signing_key)
-            .join(devices)
-            .where(checkpoints.c.device == log["device"], checkpoints.c.size == log["size"])
+        newest = select(checkpoints.c.note).where(
+            checkpoints.c.device == log["device"], checkpoints.c.size == log["size"]
         )
-        row = connection.execute(newest).first()
+        note = connection.execute(newest).scalar()
         try:
-            signed = None if row is None else open_checkpoint(row.note, Verifier.parse(row.signing_key))
+            signed = None if note is None else keychanges.chain(connection, log["device"]).open(note)
         except ProtocolError:
             signed = None
         if signed is None or (frontier.size, frontier.root()) != (signed.size, signed.root):

@@ -79,7 +79,7 @@ def test_init_makes_what_init_never_overwrites(idle):
 @pytest.mark.parametrize(
     ("pragma", "message"),
     [
-        ("user_version = 99", "has schema 99, this server knows 4"),
+        ("user_version = 99", "has schema 99, this server knows 5"),
         ("application_id = 1", "holds something else than Hadir"),
     ],
 )
@@ -151,6 +151,7 @@ def test_what_cannot_be_is_refused_in_one_line(idle):
         ("device", "add", "K/1", "--site", "A", "--zone", "WIT", "--source", "sim"),
         ("revoke", "K9", "--reason", "x"),
         ("revoke", "K9", "--reason", "x", "--since", "soon"),
+        ("revoke", "K9", "--reason", "x", "--since", "2099-01-01T00:00:00+09:00"),
         ("approve", "x", "--by", "joko"),
         ("approve", "5", "--by", "joko"),
         ("officer", "a b", "--name", "x"),

@@ -73,6 +73,29 @@ def test_what_a_lost_device_recorded_after_the_loss_does_not_count(running):
     assert "after the loss" in found.uncounted[0].reason
 
 
+def test_a_loss_counts_from_when_it_was_known_and_from_the_moment_it_was_last_said_to_be(running):
+    kiosk = claimed_kiosk(running, "LOST2")
+    kiosk.booted_ms -= DAY
+    person = pseudonym(running, "E2")
+    for ago in (5, 3, 1):
+        kiosk.mark(person, NOW_MS - ago * 3_600_000)
+    assert kiosk.send(0).status_code == 200
+    try:
+        for after_ms, since in (
+            (1000, "2h"),
+            (2000, datetime.fromtimestamp(NOW_MS / 1000 - 4 * 3600, UTC).isoformat()),
+        ):
+            running.set_clock(NOW_MS + after_ms)
+            assert running.command("revoke", "LOST2", "--reason", "stolen", "--since", since).code == 0
+    finally:
+        running.set_clock(NOW_MS)
+    assert [mark.seq for mark in heard(kiosk, cutoff=NOW_MS + 999).marks] == [0, 1, 2]
+    assert [mark.seq for mark in heard(kiosk, cutoff=NOW_MS + 1000).marks] == [0, 1]
+    found = heard(kiosk, cutoff=NOW_MS + 2000)
+    assert [mark.seq for mark in found.marks] == [0]
+    assert [one.seq for one in found.uncounted] == [1, 2]
+
+
 def test_a_boot_without_contact_is_not_computed_with_when_it_may_be_any_of_two_days(kiosk):
     kiosk.boot = "0c" * 16
     kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
