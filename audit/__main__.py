@@ -73,8 +73,8 @@ def verify(source: Source, pinned: Mapping[str, Sequence[Verifier]] | None = Non
     devices = [verify_log(log, pinned if pinned is None else pinned.get(log.name, [])) for log in source.logs]
     if pinned is not None and source.whole:
         lost = Finding("log", None, None, "its key is pinned, but the source holds nothing of it")
-        names = pinned.keys() - {device.name for device in devices}
-        devices += [DeviceReport(name, findings=[lost]) for name in sorted(names)]
+        absent = pinned.keys() - {device.name for device in devices}
+        devices += [DeviceReport(name, findings=[lost]) for name in sorted(absent)]
     if not devices:
         raise AuditError(f"{source.title} holds no device's log: there is nothing to verify")
     return Report(source.title, "from source" if pinned is None else "pinned", devices)

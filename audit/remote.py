@@ -31,14 +31,15 @@ def connected(address: str) -> Iterator[HTTPConnection]:
 
 def remote_logs(connection: HTTPConnection, path: str = "/v1/logs") -> Iterator[DeviceLog]:
     """The logs of a server, read as they are iterated over."""
-    for name, key, size in _rows(connection, path, {"device": str, "key": str, "size": int}):
+    read = {"device": str, "key": str, "size": int, "changes": lambda texts: [b64decode(text) for text in texts]}
+    for name, key, size, changes in _rows(connection, path, read):
         mine = f"{path}/{quote(name, safe='')}"
         held, first = [], 1
         fields = {"size": int, "note": str.encode, "frontier": b64decode}
         while first <= size and (page := _rows(connection, f"{mine}/checkpoints?from={first}", fields)):
             held += [row for row in page if first <= row[0] <= size]  # what the log grew by meanwhile is left out
             first = max(first, page[-1][0]) + 1
-        yield DeviceLog(name, [key] if key else [], held, _entries(connection, mine, size), settled=True)
+        yield DeviceLog(name, [key] if key else [], held, _entries(connection, mine, size), True, changes)
 
 
 def _rows(connection: HTTPConnection, path: str, fields: dict[str, Any]) -> list[Any]:

@@ -14,6 +14,8 @@ from typing import Any
 from audit.verify import DeviceLog
 
 NAMES = ("server.db", "journal.db")
+# What the first releases did not have; empty where it is missing.
+_ADDED = {"base": "size, frontier", "keys": "seq, bytes", "device_keys": "device, seq, bytes"}
 _STRETCH = 2000  # seqs read in one transaction: a station or server that writes meanwhile hardly waits
 # Every device named anywhere; in the entries by one step of the index each, not by reading them all.
 _DEVICES = """
@@ -52,10 +54,13 @@ def open_database(path: Path) -> Iterator[Source]:
         path.open("rb").close()  # says better than SQLite why a file cannot be read
         with TemporaryDirectory(prefix="hadir-audit-") as folder, closing(_connect(path, Path(folder))) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            for name, columns in _ADDED.items():
+                if name.encode() not in tables:
+                    connection.execute(f"CREATE TEMP TABLE {name} ({columns})")
             if b"devices" in tables:
                 yield Source(f"server database {path}", _server_logs(connection), whole=True)
             elif b"meta" in tables:
-                yield Source(f"kiosk journal {path}", _journal_logs(connection, b"base" in tables), whole=False)
+                yield Source(f"kiosk journal {path}", _journal_logs(connection), whole=False)
             else:
                 raise AuditError(f"{path} is neither a server's database nor a kiosk's journal: tables are missing")
     except (sqlite3.Error, OSError) as error:
@@ -85,17 +90,17 @@ def _connect(path: Path, folder: Path) -> sqlite3.Connection:
 def _server_logs(connection: sqlite3.Connection) -> Iterator[DeviceLog]:
     for (name,) in connection.execute(_DEVICES).fetchall():
         keys = connection.execute("SELECT signing_key FROM devices WHERE device = CAST(? AS TEXT)", (name,)).fetchall()
-        yield _log(connection, name, keys, "frontier", "device = CAST(:name AS TEXT)")
+        yield _log(connection, name, keys, "frontier", "device_keys", "device = CAST(:name AS TEXT)")
 
 
-def _journal_logs(connection: sqlite3.Connection, pruned: bool) -> Iterator[DeviceLog]:
+def _journal_logs(connection: sqlite3.Connection) -> Iterator[DeviceLog]:
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     keys, frontier = [(meta.get(b"signing_key"),)], "(SELECT value FROM meta WHERE key = 'frontier')"
     base = "SELECT ifnull(CAST(size AS INTEGER), -1), ifnull(CAST(frontier AS BLOB), x'') FROM base"
-    yield _log(connection, meta.get(b"device"), keys, frontier, ":name = :name", base if pruned else "SELECT 0, x''")
+    yield _log(connection, meta.get(b"device"), keys, frontier, "keys", ":name = :name", base)
 
 
-def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str, base: str = "") -> DeviceLog:
+def _log(connection: Any, name: Any, keys: Any, frontier: str, changes: str, whose: str, base: str = "") -> DeviceLog:
     def ask(question: str, low: object = None, high: object = None) -> list[Any]:
         return connection.execute(question, {"name": name, "low": low, "high": high}).fetchall()
 
@@ -107,7 +112,8 @@ def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str,
     connection.execute("BEGIN")
     signed = ask(f"{checkpoints} WHERE {whose} ORDER BY size")
     last = ask(rows + "seq BETWEEN 0 AND 9007199254740991 ORDER BY seq DESC LIMIT 1")
-    start = ask(base or "SELECT 0, x''")
+    start = ask(base)[:1] if base else []
+    changed = [data for _, data in ask(f"SELECT {seq_and_bytes} FROM {changes} WHERE {whose} ORDER BY seq")]  # noqa: S608
     connection.execute("COMMIT")
     end = last[0][0] + 1 if last else 0
 
@@ -122,7 +128,7 @@ def _log(connection: Any, name: Any, keys: list[Any], frontier: str, whose: str,
 
     texts = [_text(key) for (key,) in keys if key]
     blobs = [(size or 0, note or b"", nodes or b"") for size, note, nodes in signed]
-    return DeviceLog(_text(name), texts, blobs, entries(), not base, *start[:1])
+    return DeviceLog(_text(name), texts, blobs, entries(), not base, changed, *start)
 
 
 def _text(value: object) -> str:

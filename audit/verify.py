@@ -1,9 +1,9 @@
 """Checks one device's log against what the device signed. Pure: values in, findings out.
 
-A finding's `what`: `key` (none, another device's, not the pinned one), `checkpoint` (not signed by the device, or of
-another size), `unsigned` (no checkpoint vouches for what must have one), `missing`, `extra` (stored where the log has
-no place), `entry` (bytes that are no entry of this device and place), `altered` (entries, each well formed, that do not
-give the root that the device signed), `log` (all of a device whose key is pinned is absent).
+A finding's `what`: `key` (none, another device's, not the pinned one, changed without both signatures), `checkpoint`
+(not signed by the key of its time, or of another size), `unsigned` (no checkpoint vouches for what must have one),
+`missing`, `extra` (stored where the log has no place), `entry` (bytes that are no entry of this device and place),
+`altered` (entries that do not give the root that was signed), `log` (all of a device whose key is pinned is absent).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from protocol import entry
-from protocol.checkpoint import Checkpoint, device_key, open_checkpoint
+from protocol.checkpoint import Checkpoint, device_key
 from protocol.errors import ProtocolError
+from protocol.keychange import KIND, KeyChain
 from protocol.merkle import Frontier
 from protocol.note import Verifier
 
@@ -27,10 +28,10 @@ _Signed = list[tuple[Checkpoint, Frontier | None]]
 class DeviceLog:
     """A device's log as a source holds it; nothing in it is believed.
 
-    `keys`: what the source says are the device's verifier keys. `checkpoints`: (size, note, bytes of the tree's
-    frontier at that size, or empty) by rising size. `entries`: (seq, bytes) by rising seq, read once.
-    `settled`: whoever keeps this log stores no entry without a checkpoint over it. `base`: (size, frontier) of what
-    was pruned before the first entry; believed only as far as a signed root covers it.
+    `keys`: what the source says are the verifier keys of the claim; `changes`: the entries that changed them, in order.
+    `checkpoints`: (size, note, bytes of the tree's frontier at that size, or empty) by rising size. `entries`: (seq,
+    bytes) by rising seq, read once. `settled`: whoever keeps this log stores no entry without a checkpoint over it.
+    `base`: (size, frontier) of what was pruned before the first entry; believed as far as a signed root covers it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DeviceLog:
     checkpoints: Sequence[tuple[int, bytes, bytes]]
     entries: Iterable[tuple[int, bytes]]
     settled: bool
+    changes: Sequence[bytes] = ()
     base: tuple[int, bytes] = (0, b"")
 
 
@@ -82,17 +84,17 @@ def verify_log(log: DeviceLog, pinned: Sequence[Verifier] | None) -> DeviceRepor
     with suppress(ProtocolError):  # otherwise all before the first entry is missing
         start = Frontier.decode(*log.base)
     report = DeviceReport(log.name, checkpoints=len(log.checkpoints), pruned=start.size)
-    keys = _keys(log, pinned, report)
-    signed = _signed_checkpoints(log, keys, report)
+    chain = key_chain(log, pinned, report)
+    signed = _signed_checkpoints(log, chain, report)
     last = signed[-1][0].size if signed else 0
-    walk = _Walk(log.name, signed, report, start)
+    walk = _Walk(log.name, signed, report, start, chain)
     for seq, data in log.entries:
         walk.take(seq, data)
     expected = walk.expected
     if last > expected:
         report.add("missing", expected, last - 1, f"not stored, though the device signed a checkpoint of size {last}")
     report.unsigned = max(0, expected - max(last, start.size))
-    if not keys and (report.entries or log.checkpoints):
+    if not chain.keys and (report.entries or log.checkpoints):
         whose = "the source holds no usable" if pinned is None else "nobody pinned a"
         report.add("key", None, None, f"{whose} key of this device: nothing of its log can be verified")
     elif report.unsigned and (log.settled or not signed):
@@ -101,60 +103,49 @@ def verify_log(log: DeviceLog, pinned: Sequence[Verifier] | None) -> DeviceRepor
     return report
 
 
-def _keys(log: DeviceLog, pinned: Sequence[Verifier] | None, report: DeviceReport) -> list[Verifier]:
-    """The keys to verify with; what the source says of them is compared."""
-    stated = []
-    for text in log.keys:
-        try:
-            device, key = device_key(text)
+def key_chain(log: DeviceLog, pinned: Sequence[Verifier] | None, report: DeviceReport) -> KeyChain:
+    """The keys to verify with, from the first on; what the source says of them is compared."""
+    first = list(pinned or ())
+    try:
+        for device, key in map(device_key, log.keys):
             if device != log.name:
                 raise ProtocolError(f"{key} is not of this device")
             if pinned and key not in pinned:
                 raise ProtocolError(f"{key} is not the pinned one")
-            stated.append(key)
-        except ProtocolError as error:
-            report.add("key", None, None, f"what the source holds as its key: {error}")
-    return stated if pinned is None else list(pinned)
+            first += [key] if pinned is None else []
+        return KeyChain.of(first, log.changes)
+    except ProtocolError as error:
+        report.add("key", None, None, f"what the source holds as its key, or a change of it: {error}")
+    return KeyChain.of(first)
 
 
-def _signed_checkpoints(log: DeviceLog, keys: list[Verifier], report: DeviceReport) -> _Signed:
-    """The checkpoints that a key of the device signed and that are of the size they are stored for.
+def _signed_checkpoints(log: DeviceLog, chain: KeyChain, report: DeviceReport) -> _Signed:
+    """The checkpoints that a key of the device signed in its time and that are of the size they are stored for.
 
     The frontier beside one is as good as signed when it gives the signed root; otherwise it is left out.
     """
     signed: _Signed = []
     before = 0
-    for size, note, frontier in log.checkpoints if keys else ():
-        problem = ""
-        for key in keys:
-            try:
-                checkpoint = open_checkpoint(note, key)
-                if checkpoint.size != size:
-                    raise ProtocolError(f"it states size {checkpoint.size}")
-                signed.append((checkpoint, _trusted(checkpoint, frontier)))
-                break
-            except ProtocolError as error:
-                problem = str(error)
-        else:
+    for size, note, frontier in log.checkpoints if chain.keys else ():
+        try:
+            checkpoint = chain.open(note)
+            if checkpoint.size != size:
+                raise ProtocolError(f"it states size {checkpoint.size}")
+            signed.append((checkpoint, checkpoint.tree(frontier)))
+        except ProtocolError as error:
             end = max(size - 1, 0)
-            report.add("checkpoint", min(before, end), end, f"the checkpoint stored for size {size}: {problem}", note)
+            report.add("checkpoint", min(before, end), end, f"the checkpoint stored for size {size}: {error}", note)
         before = size
     return signed
-
-
-def _trusted(checkpoint: Checkpoint, frontier: bytes) -> Frontier | None:
-    with suppress(ProtocolError):
-        result = Frontier.decode(checkpoint.size, frontier)
-        return result if result.root() == checkpoint.root else None
-    return None
 
 
 class _Walk:
     """The pass over the entries: the tree grows with them and is compared wherever the device signed it."""
 
-    def __init__(self, device: str, signed: _Signed, report: DeviceReport, start: Frontier) -> None:
+    def __init__(self, device: str, signed: _Signed, report: DeviceReport, start: Frontier, chain: KeyChain) -> None:
         self.expected = start.size  # the next seq
         self._device = device
+        self._changes = chain.changes
         self._signed = deque(signed)
         self._report = report
         self._tree = start
@@ -176,9 +167,11 @@ class _Walk:
             self._settle()
         self.expected += 1
         try:
-            device, number, _ = entry.identify(data)
+            device, number, kind = entry.identify(data)
             if (device, number) != (self._device, seq):
                 raise ProtocolError(f"stored as entry {seq}, it states to be entry {number} of {device}")
+            if (kind == KIND or seq in self._changes) and self._changes.get(seq) != data:
+                raise ProtocolError("it is not the change of the device's key that is kept for this place")
         except ProtocolError as error:
             report.add("entry", seq, seq, str(error), data)
         self._leaves.append(data)

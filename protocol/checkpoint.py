@@ -28,6 +28,14 @@ class Checkpoint:
         """The signed note."""
         return sign_note(f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n", signer)
 
+    def tree(self, frontier: bytes) -> Frontier | None:
+        """The tree in an encoded frontier, if it is of this size and root."""
+        try:
+            tree = Frontier.decode(self.size, frontier)
+        except ProtocolError:
+            return None
+        return tree if tree.root() == self.root else None
+
 
 def open_checkpoint(data: bytes, verifier: Verifier) -> Checkpoint:
     """The checkpoint in a note, signed by `verifier`, whose name must be the log's origin."""

@@ -79,6 +79,13 @@ class KeyChain:
 
     def open(self, note: bytes) -> Checkpoint:
         """The checkpoint in a note of one of the keys; KeyEnded when it had ended before that size, ProtocolError."""
+        return self._open(note)[1]
+
+    def signer(self, note: bytes) -> Verifier:
+        """Which of the keys signed a checkpoint; errors as for `open`."""
+        return self._open(note)[0]
+
+    def _open(self, note: bytes) -> tuple[Verifier, Checkpoint]:
         problem = ProtocolError("checkpoint: no key of the device is known")
         for key, end in self.keys:
             try:
@@ -88,7 +95,7 @@ class KeyChain:
                 continue
             if end is not None and checkpoint.size > end:
                 raise KeyEnded(f"checkpoint of {checkpoint.size}: signed by the key that entry {end} ended")
-            return checkpoint
+            return key, checkpoint
         raise problem
 
 

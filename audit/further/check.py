@@ -12,6 +12,7 @@ from audit.sources import AuditError
 from protocol import canonical, entry
 from protocol.checkpoint import Checkpoint, open_checkpoint
 from protocol.errors import ProtocolError
+from protocol.keychange import KeyChain
 from protocol.note import Verifier, unbase64
 from protocol.proof import MAX_PROOF, check_consistency
 from protocol.tlog import read_proof
@@ -96,10 +97,10 @@ def _proof(
     value = entry.decode(stored)
     if value.seq != proof.index:
         raise ProtocolError(f"the entry states to be number {value.seq}, the proof is of number {proof.index}")
-    pinned = next((key for key in keys.get(value.device, ()) if key.name == proof.origin), None)
-    if pinned is None:
+    pinned = [key for key in keys.get(value.device, ()) if key.name == proof.origin]
+    if not pinned:
         raise ProtocolError(f"no key of {proof.origin} is pinned for device {value.device}")
-    checkpoint = proof.check(stored, pinned)
+    checkpoint = proof.check(stored, KeyChain.of(pinned).signer(proof.checkpoint))
     person = f" of {value.body['person']}" if isinstance(value.body.get("person"), str) else ""
     said = f"{path}: PROVEN: entry {value.seq} of {value.device} ({value.kind}{person}, {_time(presented_ms(value))}"
     said += f" by the kiosk's own clock) is under the device's checkpoint of {checkpoint.size}"

@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from audit.__main__ import Parser, open_source, read_keys
 from audit.further import check, diff, national, prove
 from audit.report import escape
 from audit.sources import AuditError
-from audit.verify import device_key
+from audit.verify import DeviceReport, key_chain
 from protocol.errors import ProtocolError
+from protocol.keychange import KeyChain
 from protocol.note import Verifier
 
 _EPILOG = """\
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
 def _keys(options: argparse.Namespace) -> bool:
     with open_source(options.source) as source:
         for log in source.logs:
-            print("\n".join(escape(key) for key in log.keys))
+            chain = key_chain(log, None, DeviceReport(log.name))  # `hadir audit verify` names what is wrong with it
+            for key in dict.fromkeys([*log.keys, *(str(key) for key, _ in chain.keys)]):
+                print(escape(key))
     return False
 
 
@@ -48,16 +50,17 @@ def _national(options: argparse.Namespace) -> bool:
     """Check the log, then that each device's log reaches what the national log holds of it."""
     log_key = _log_key(options.log_key)
     held: dict[str, int] = {}
-    keys: dict[str, list[Verifier]] = {}
+    pinned = read_keys(options.keys) if options.keys else None
+    chains: dict[str, KeyChain] = {}
     with open_source(options.source) as source:
         for device in source.logs:
             held[device.name] = max((size for size, _, _ in device.checkpoints), default=0)
-            keys[device.name] = []
-            for text in device.keys:
-                with suppress(ProtocolError):  # `hadir audit verify` names it
-                    keys[device.name].append(device_key(text)[1])
+            mine = None if pinned is None else pinned.get(device.name, [])
+            chains[device.name] = key_chain(device, mine, DeviceReport(device.name))
+    for name in (pinned or {}).keys() - chains.keys():
+        chains[name] = KeyChain.of((pinned or {})[name])
     with national.open_national(options.source) as log:
-        report = national.verify_national(log, log_key, read_keys(options.keys) if options.keys else keys)
+        report = national.verify_national(log, log_key, chains)
         print(f"Keys: of the log {'pinned' if log_key else 'from the source itself: ' + escape(log.key)};", end=" ")
         print("of the devices", "pinned" if options.keys else "from the source itself")
     for name, size in sorted(report.newest.items()):

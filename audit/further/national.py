@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -14,6 +14,7 @@ from audit.sources import AuditError
 from audit.verify import MAX_FINDINGS
 from protocol.checkpoint import Checkpoint, open_checkpoint, stated_size
 from protocol.errors import ProtocolError
+from protocol.keychange import KeyChain
 from protocol.merkle import Frontier
 from protocol.national import unpack_leaves
 from protocol.note import Verifier
@@ -72,10 +73,8 @@ def open_file(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def verify_national(
-    log: NationalLog, log_key: Verifier | None, devices: Mapping[str, Sequence[Verifier]]
-) -> NationalReport:
-    """Check signature, tree and leaves; with the source's own key when `log_key` is None. `devices`: their keys."""
+def verify_national(log: NationalLog, log_key: Verifier | None, chains: Mapping[str, KeyChain]) -> NationalReport:
+    """Check signature, tree and leaves; by the source's key when `log_key` is None. `chains`: the devices' keys."""
     report = NationalReport()
     signed = None
     try:
@@ -88,7 +87,7 @@ def verify_national(
         if signed is not None and tree.size == signed.size and tree.root() != signed.root:
             report.add(f"its {signed.size} leaves do not give the root that its checkpoint states")
         try:
-            _check_leaf(report, leaf, devices)
+            _check_leaf(report, leaf, chains)
         except ProtocolError as error:
             report.add(f"leaf {number}: {error}")
     report.size = tree.size
@@ -104,17 +103,11 @@ def open_log_checkpoint(log: NationalLog, log_key: Verifier | None) -> Checkpoin
     return open_checkpoint(log.note, log_key or Verifier.parse(log.key))
 
 
-def _check_leaf(report: NationalReport, leaf: bytes, devices: Mapping[str, Sequence[Verifier]]) -> None:
+def _check_leaf(report: NationalReport, leaf: bytes, chains: Mapping[str, KeyChain]) -> None:
     device = leaf.partition(b"\n")[0].decode(errors="replace").rpartition("/device/")[2]
-    problem = ProtocolError(f"a checkpoint of {device!r}, whose key is not known here")
-    for key in devices.get(device, ()):
-        try:
-            checkpoint = open_checkpoint(leaf, key)
-            break
-        except ProtocolError as error:
-            problem = error
-    else:
-        raise problem
+    if device not in chains:
+        raise ProtocolError(f"a checkpoint of {device!r}, whose key is not known here")
+    checkpoint = chains[device].open(leaf)
     if checkpoint.size <= report.newest.get(device, 0):
         raise ProtocolError(f"a checkpoint of {device} of size {checkpoint.size}, after one that is not smaller")
     report.newest[device] = checkpoint.size

@@ -15,6 +15,7 @@ from audit.sources import AuditError
 from protocol import entry
 from protocol.errors import ProtocolError
 from protocol.gallery import pseudonym
+from protocol.keychange import KeyChain
 from protocol.note import Verifier
 from protocol.proof import Tree
 from protocol.tlog import LogProof
@@ -57,13 +58,12 @@ def _marks(database: sqlite3.Connection, person: str, month: str) -> Iterator[tu
 def _write(out: Path, database: sqlite3.Connection, device: str, seq: int, data: bytes) -> Path:
     covering = "SELECT size, note FROM checkpoints WHERE device = ? AND size > ? ORDER BY size LIMIT 1"
     first = database.execute(covering, (device, seq)).fetchone()
-    key = database.execute("SELECT signing_key FROM devices WHERE device = ?", (device,)).fetchone()
     if first is None or not entry.DEVICE.match(device):
         raise AuditError(f"no checkpoint covers entry {seq} of {device}")
     try:
         hashes = _tree(database, device, first[0]).inclusion(seq, first[0])
         proof = LogProof(seq, tuple(hashes), first[1])
-        proof.check(data, Verifier.parse(key[0]))
+        proof.check(data, _chain(database, device).signer(first[1]))
         proof = replace(proof, extra=_national(database, device, *first))
     except ProtocolError as error:
         raise AuditError(f"entry {seq} of {device} cannot be proven: {error}; see: hadir audit verify") from error
@@ -71,6 +71,15 @@ def _write(out: Path, database: sqlite3.Connection, device: str, seq: int, data:
     path.write_bytes(proof.encode())
     path.with_suffix(".json").write_bytes(data)
     return path
+
+
+def _chain(database: sqlite3.Connection, device: str) -> KeyChain:
+    key = database.execute("SELECT signing_key FROM devices WHERE device = ?", (device,)).fetchone()
+    changes = []
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'device_keys'").fetchone():  # not in older databases
+        query = "SELECT bytes FROM device_keys WHERE device = ? ORDER BY seq"
+        changes = [row[0] for row in database.execute(query, (device,))]
+    return KeyChain.of([Verifier.parse(key[0])], changes)
 
 
 def _national(database: sqlite3.Connection, device: str, size: int, note: bytes) -> bytes:
