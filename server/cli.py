@@ -22,6 +22,7 @@ from server.commands import (
     places,
     proofs,
     report,
+    watch,
     workflow,
 )
 from server.commands.common import Command, Commands
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    people_and_devices = (installation, devices, people, grants, enrolment)
+    people_and_devices = (installation, devices, watch, people, grants, enrolment)
     for domain in (*people_and_devices, orders, places, legacy, month, workflow, report, proofs):
         domain.register(commands)
     return parser

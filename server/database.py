@@ -16,9 +16,10 @@ from sqlalchemy.exc import DatabaseError
 
 from server.errors import ConfigError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """2: grants, agencies, heads, months in steps, shifts and sites as facts. 3: the national log. 4: marks of old
-machines. 5: changes of devices' keys, losses as dated rows. New tables only."""
+machines. 5: changes of devices' keys, losses as dated rows. 6: alerts, places of sites, an index of
+contacts. New tables and indexes only."""
 _ONLY_TABLES_ADDED_SINCE = 1
 _APPLICATION_ID = 0x48414452  # "HADR": tells our files from other SQLite files
 _BUSY_TIMEOUT_S = 15
@@ -87,6 +88,8 @@ class Database:
     def _add_tables(self) -> None:
         with self.write() as connection:
             metadata.create_all(connection)
+            for index in (index for table in metadata.tables.values() for index in table.indexes):
+                index.create(connection, checkfirst=True)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_DOMAINS = ("allowance", "attendance", "devices", "enrolment", "month", "orders", "people", "transparency")
+_DOMAINS = ("alerts", "allowance", "attendance", "devices", "enrolment", "month", "orders", "people", "transparency")
 
 
 def load() -> None:

@@ -11,16 +11,34 @@ from sqlalchemy import Connection
 
 from server import facts
 from server.attendance.calendar import SCOPES, ZONES, Assignment, Calendar
-from server.attendance.models import SHIFTS, SITES
+from server.attendance.models import SHIFTS, SITE_PLACES, SITES
 from server.errors import ConfigError, Refused
 from server.people import grants
 
 
-def place_site(connection: Connection, site: str, name: str, zone: str, *, by: str, now_ms: int) -> None:
-    """Record a site and its zone. Refused without the grant hr for all agencies, or for an unknown zone."""
+def place_site(
+    connection: Connection,
+    site: str,
+    name: str,
+    zone: str,
+    *,
+    at: tuple[float, float] | None = None,
+    by: str,
+    now_ms: int,
+) -> None:
+    """Record a site, its zone and where it is (`at`: degrees north and east), if that is given.
+
+    Refused without the grant hr for all agencies, for an unknown zone, or for a place that is not on earth.
+    """
     grants.authority(connection, by, now_ms).require((grants.HR,), "", f"record site {site}")
     if zone not in ZONES:
         raise Refused(f"{zone!r} is no zone; there are {', '.join(ZONES)}")
+    if at is not None:
+        north, east = at
+        if not (-90 <= north <= 90 and -180 <= east <= 180):
+            raise Refused(f"{north} {east} is no place: degrees north from -90 to 90, and east from -180 to 180")
+        place = {"site": site, "latitude": str(north), "longitude": str(east)}
+        facts.record(connection, SITE_PLACES, [place], by=by, document="", now_ms=now_ms)
     facts.record(connection, SITES, [{"site": site, "name": name, "zone": zone}], by=by, document="", now_ms=now_ms)
 
 

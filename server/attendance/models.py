@@ -9,6 +9,9 @@ from server.facts import fact_kind
 
 SITES = fact_kind("sites", ("site", "name", "zone"), ("site",))
 
+SITE_PLACES = fact_kind("site_places", ("site", "latitude", "longitude"), ("site",))
+"""Where a site is: degrees as decimal text, north and east positive."""
+
 SHIFTS = fact_kind("shifts", ("scope", "value", "shift"), ("scope", "value"))
 """Who has a shift between two dates. `scope`: as an assignment of the calendar (employees, units, sites, agencies)."""
 

@@ -7,11 +7,9 @@ import re
 import sys
 
 from server.commands import carrying
-from server.commands.common import Commands, instant, opened, show_table, shown_time
-from server.devices import manifests
+from server.commands.common import Commands, instant, opened, shown_time
 from server.devices import service as devices
 from server.errors import Refused
-from server.reports.safe import clean
 from server.transparency import service as transparency
 
 
@@ -34,7 +32,6 @@ def register(commands: Commands) -> None:
         metavar="KIND",
         help=f"kind of camera whose marks count, of {', '.join(devices.SOURCES)}; repeatable",
     )
-    commands.add("devices", _devices, "List devices: contact, backlog, clock, flags.", "hadir server devices")
     revoke = commands.add(
         "revoke", _revoke, "A device is lost: stop hearing it.", "hadir server revoke K01 --reason stolen --since 2h"
     )
@@ -65,34 +62,6 @@ def _add(options: argparse.Namespace) -> None:
     print(token)
     until = shown_time(now_ms + devices.TOKEN_MS)
     print(f"valid once, until {until}; an earlier token of {options.name} is void", file=sys.stderr)
-
-
-def _devices(options: argparse.Namespace) -> None:
-    parts = opened(options)
-    with parts.database.read() as connection:
-        standings = devices.standings(connection)
-        versions = {one.name: manifests.latest_version(connection, one.name) for one in standings}
-    show_table(
-        f"{len(standings)} devices",
-        ("device", "site", "state", "last contact", "clock", "held", "backlog"),
-        (
-            (
-                one.name,
-                one.site,
-                one.state,
-                shown_time(one.last_contact_ms).rpartition(":")[0] or "—",
-                "—" if one.clock_error_ms is None else f"{one.clock_error_ms / 1000:+.1f} s",
-                one.held,
-                one.status.get("backlog", "—"),
-            )
-            for one in standings
-        ),
-    )
-    for one in standings:
-        running = f"software {one.status.get('software', 'unknown')}, camera {one.status.get('camera', 'unknown')}"
-        print(clean(f"{one.name}: {running}, manifest {versions[one.name] or 'none'}"))
-        for flag in one.flags:
-            print(clean(f"{one.name}: {flag}"))
 
 
 def _revoke(options: argparse.Namespace) -> None:

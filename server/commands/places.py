@@ -14,11 +14,15 @@ from server.people import service as people
 def register(commands: Commands) -> None:
     """Add the commands."""
     site = commands.add(
-        "site", _site, "Record a site and its zone.", 'hadir server site masohi --name "Masohi" --zone WIT --by rina'
+        "site",
+        _site,
+        "Record a site, its zone and where it is.",
+        'hadir server site masohi --name "Masohi" --zone WIT --at -3.2906 128.9675 --by rina',
     )
     site.add_argument("site")
     site.add_argument("--name", default="")
     site.add_argument("--zone", required=True, choices=tuple(ZONES))
+    site.add_argument("--at", nargs=2, type=float, metavar=("NORTH", "EAST"), help="degrees, south and west negative")
     by(site)
     shift = commands.add(
         "shift",
@@ -39,7 +43,15 @@ def _site(options: argparse.Namespace) -> None:
     parts = opened(options)
     with parts.database.write() as connection:
         now_ms = parts.clock.now_ms()
-        assignments.place_site(connection, options.site, options.name, options.zone, by=options.by, now_ms=now_ms)
+        assignments.place_site(
+            connection,
+            options.site,
+            options.name,
+            options.zone,
+            at=tuple(options.at) if options.at else None,
+            by=options.by,
+            now_ms=now_ms,
+        )
     print(f"{options.site} is in {options.zone}")
 
 

@@ -139,6 +139,7 @@ contacts = Table(
 )
 Index("contacts_nonce", contacts.c.device, contacts.c.nonce, unique=True)
 Index("contacts_boot", contacts.c.device, contacts.c.boot)
+Index("contacts_heard", contacts.c.device, contacts.c.server_ms)
 
 flags = Table(
     "flags",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy.dialects.sqlite import insert
 
 from protocol.claim import Token, claim_message
@@ -16,7 +15,7 @@ from protocol.errors import ProtocolError
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Verifier, unbase64
 from server.devices import keychanges
-from server.devices.models import CARRIED, contacts, device_losses, devices, entries, flags, logs
+from server.devices.models import device_losses, devices, flags, logs
 from server.errors import Conflict, NotFound, Refused
 
 SOURCES = ("picamera2", "v4l2", "rtsp", "rtsps", "file", "sim", "exec")
@@ -37,22 +36,6 @@ class Device:
     verifier: Verifier
     sealing_key: bytes
     claimed_ms: int
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What is known of a device, for lists. Times in Unix ms, None where there was none; `clock_error_ms`: its
-    wall clock minus the server's at the last contact; `status`: what it said of itself then."""
-
-    name: str
-    site: str
-    state: str
-    last_contact_ms: int | None
-    clock_error_ms: int | None
-    held: int
-    quarantined: int
-    status: dict[str, Any]
-    flags: tuple[str, ...]
 
 
 def add(
@@ -202,42 +185,6 @@ def flag(connection: Connection, name: str, what: str, detail: str, now_ms: int)
     connection.execute(statement.on_conflict_do_update(index_elements=["device", "flag"], set_=again))
 
 
-def standings(connection: Connection) -> list[Standing]:
-    """All devices, by name."""
-    newest = select(func.max(contacts.c.contact)).where(contacts.c.signed_ms != CARRIED).group_by(contacts.c.device)
-    last = {
-        row["device"]: row
-        for row in connection.execute(select(contacts).where(contacts.c.contact.in_(newest))).mappings()
-    }
-    held = _pairs(connection, select(logs.c.device, logs.c.size))
-    bad_query = select(entries.c.device, func.count()).where(entries.c.quarantined != "").group_by(entries.c.device)
-    bad = _pairs(connection, bad_query)
-    flagged: dict[str, list[str]] = {}
-    for row in connection.execute(select(flags).order_by(flags.c.flag)).mappings():
-        flagged.setdefault(row["device"], []).append(f"{row['flag']} ×{row['count']}: {row['detail']}")
-    result = []
-    for row in connection.execute(select(devices).order_by(devices.c.device)).mappings():
-        name, contact = row["device"], last.get(row["device"])
-        result.append(
-            Standing(
-                name=name,
-                site=row["site"],
-                state="revoked"
-                if row["lost_ms"] is not None
-                else "claimed"
-                if row["claimed_ms"] is not None
-                else "new",
-                last_contact_ms=contact["server_ms"] if contact else None,
-                clock_error_ms=contact["wall_ms"] - contact["server_ms"] if contact else None,
-                held=held.get(name, 0),
-                quarantined=bad.get(name, 0),
-                status=json.loads(contact["status"]) if contact else {},
-                flags=tuple(flagged.get(name, ())),
-            )
-        )
-    return result
-
-
 def _device(connection: Connection, row: RowMapping) -> Device:
     verifiers = keychanges.chain(connection, row["device"]).keys
     return Device(
@@ -249,10 +196,6 @@ def _device(connection: Connection, row: RowMapping) -> Device:
         sealing_key=row["sealing_key"],
         claimed_ms=row["claimed_ms"],
     )
-
-
-def _pairs(connection: Connection, query: Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _digest(token: str) -> bytes:

@@ -79,7 +79,7 @@ def test_init_makes_what_init_never_overwrites(idle):
 @pytest.mark.parametrize(
     ("pragma", "message"),
     [
-        ("user_version = 99", "has schema 99, this server knows 5"),
+        ("user_version = 99", "has schema 99, this server knows 6"),
         ("application_id = 1", "holds something else than Hadir"),
     ],
 )
