@@ -19,6 +19,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from protocol import batch, canonical, entry, gallery, settings
+from protocol.carried import carry, open_carried
 from protocol.checkpoint import Checkpoint, open_checkpoint, stated_size
 from protocol.claim import Token
 from protocol.cursor import Cursor, open_cursor
@@ -107,6 +108,7 @@ def targets() -> tuple[Target, ...]:
             (gallery.seal(faces, "K01", SEALING.public_key().public_bytes_raw()),),
         ),
         Target("claim token", lambda data: Token.parse(_text(data)), (str(Token.new("K01", ROOT.verifier)).encode(),)),
+        Target("carried", open_carried, (carry(batch.pack(sent), DEVICE, "K01", 5),)),
         Target("request", lambda data: parse_authorization(_text(data)), (header,)),
         Target("frontier", lambda data: Frontier.decode(data[0] if data else 0, data[1:]), (b"\x02" + bytes(32),)),
         Target("proof file", read_proof, (proof.encode(),)),

@@ -7,7 +7,7 @@ from protocol.errors import ProtocolError
 
 
 def test_damaged_input_of_every_format_raises_only_the_declared_error():
-    counts = {name: count for name, count, _, _ in fuzz.run(4_600, seed=5)}
+    counts = {name: count for name, count, _, _ in fuzz.run(4_800, seed=5)}
     assert set(counts.values()) == {200}
 
 
