@@ -108,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("--camera", metavar="URL", help="default: the configuration's")
     enrol.add_argument("--photos", type=Path, metavar="DIR", help="photos instead of a camera")
 
+    configured(add("rotate-key", _rotate_key, "Give this device a new signing key.", "hadir kiosk rotate-key"))
+
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -185,6 +187,13 @@ def _claim(options: argparse.Namespace) -> None:
             raise ClaimError(f"the token file {options.token_file} cannot be read: {error}") from error
     name = claim(config.state_dir, options.server or config.server, token.strip(), config.authority)
     print(f"claimed as {name}: the keys are in {config.state_dir / 'keys'} and never leave this device")
+
+
+def _rotate_key(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.rekeying import change_key
+
+    print(change_key(load_config(options.config).state_dir))
 
 
 def _enrol(options: argparse.Namespace) -> None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from kiosk.errors import ClaimError
+from kiosk.errors import ClaimError, JournalError
 from kiosk.files import make_folder, write_durably
+from kiosk.journal import JournalReader
+from protocol.keychange import new_key
 from protocol.manifest import Delegation, open_delegation
 from protocol.note import Signer, Verifier
+
+SIGNING, SUCCESSOR = "signing.key", "signing.next"
+"""Files in `keys`. The second is there from when a change of key begins until the first has its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A claimed device. `signer` signs checkpoints and requests, `sealing` opens galleries sealed for it."""
+    """A claimed device. `signer` signs checkpoints and requests, `sealing` opens galleries sealed for it.
+
+    `successor`: a key made to take the place of `signer`; the journal, where it can be read, says that it has not yet.
+    """
 
     name: str
     origin: str
@@ -24,6 +33,7 @@ class Device:
     sealing: X25519PrivateKey
     root: Verifier
     delegation: Delegation
+    successor: Signer | None = None
 
     @property
     def gallery_key(self) -> Verifier:
@@ -83,15 +93,23 @@ def load_device(state_dir: Path) -> Device:
         name, origin = record["device"], record["origin"]
     except (OSError, ValueError, KeyError) as error:
         raise ClaimError(f"{path} is not whole ({error}): restore it, or claim the device again") from error
-    keys = Keys(*(_read_key(state_dir / "keys" / f"{kind}.key") for kind in ("signing", "sealing")))
-    return Device(
-        name,
-        origin,
-        Signer.from_seed(f"{origin}/device/{name}", keys.signing),
-        X25519PrivateKey.from_private_bytes(keys.sealing),
-        root,
-        delegation,
-    )
+    folder = state_dir / "keys"
+    signer = Signer.from_seed(f"{origin}/device/{name}", _read_key(folder / SIGNING))
+    successor = None
+    if (folder / SUCCESSOR).exists():
+        successor = Signer.from_seed(signer.name, _read_key(folder / SUCCESSOR))
+        if _changed_to(state_dir / "journal.db") == successor.verifier:
+            signer, successor = successor, None
+    sealing = X25519PrivateKey.from_private_bytes(_read_key(folder / "sealing.key"))
+    return Device(name, origin, signer, sealing, root, delegation, successor)
+
+
+def _changed_to(journal: Path) -> Verifier | None:
+    """The key of the newest change in a journal; None when there is none, or it cannot be read now."""
+    with suppress(JournalError), closing(JournalReader(journal)) as reader:
+        changes = reader.key_changes()
+        return new_key(changes[-1]) if changes else None
+    return None
 
 
 def _read_key(path: Path) -> bytes:

@@ -19,6 +19,7 @@ import sqlite_utils
 from kiosk.clock import Clock
 from kiosk.errors import JournalError
 from kiosk.files import make_folder, sync_folder
+from protocol import keychange
 from protocol.checkpoint import Checkpoint
 from protocol.entry import Entry
 from protocol.errors import ProtocolError
@@ -32,6 +33,7 @@ SCHEMA_VERSION = 1
 # so that an update can be taken back.
 _ADDITIONS = (
     "CREATE TABLE base (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL)",
+    "CREATE TABLE keys (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
 )
 PRUNED_AT_ONCE = 2000
 """Entries that one call of `prune` removes at most: the camera's loop waits for it."""
@@ -40,11 +42,15 @@ PRUNED_AT_ONCE = 2000
 class Journal:
     """The device's log, open for appending. Only one process can hold it."""
 
-    def __init__(self, path: Path, device: str, signer: Signer, clock: Clock) -> None:
-        """Open the journal at `path`, or make it. JournalError when it is another device's, corrupt or held."""
+    def __init__(self, path: Path, device: str, signer: Signer, clock: Clock, successor: Signer | None = None) -> None:
+        """Open the journal at `path`, or make it. JournalError when it is another device's, corrupt or held.
+
+        `successor`: the key of a change that may have been made, and may not: what the journal says holds.
+        """
         self.path = path
         self._device = device
         self._signer = signer
+        self._successor = successor
         self._clock = clock
         self._lock = _hold(path.with_suffix(".lock"))
         self._in_doubt = False
@@ -67,19 +73,38 @@ class Journal:
         Raises:
             JournalError: it was not saved, and nothing of it is left; the same call may succeed later.
         """
-        now = self._clock.read()
         with _reported(self.path):
             self._resolve()
-            place = self._frontier.size
-            entry = Entry(self._device, place, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body)
-            data = entry.encode()
-            frontier = self._frontier.append([data])
-            note = Checkpoint.of(self._signer.name, frontier).sign(self._signer)
-            with self._transaction() as connection:
-                connection.execute("INSERT INTO entries (seq, bytes) VALUES (?, ?)", (entry.seq, data))
-                connection.execute("DELETE FROM checkpoints")
-                connection.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (frontier.size, note))
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'frontier'", (frontier.encode(),))
+            return self._append(kind, body, self._signer)
+
+    def change_key(self, new: Signer) -> None:
+        """Write the entry with which `new` takes the place of the key that signed until now, and sign with it from
+        then on; nothing when it signs already.
+
+        Errors as for `append`. The transaction is the moment of change: the checkpoint in it is the new key's.
+        """
+        self._successor = new
+        with _reported(self.path):
+            self._resolve()
+            if self._signer.verifier != new.verifier:
+                body = keychange.change_body(self._device, self.size, self._signer, new)
+                self._append(keychange.KIND, body, new)
+        self._signer, self._successor = new, None
+
+    def _append(self, kind: str, body: dict[str, Any], signer: Signer) -> Entry:
+        now = self._clock.read()
+        place = self._frontier.size
+        entry = Entry(self._device, place, kind, now.boot, now.boottime_ms, now.wall_ms, now.state, body)
+        data = entry.encode()
+        frontier = self._frontier.append([data])
+        note = Checkpoint.of(signer.name, frontier).sign(signer)
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO entries (seq, bytes) VALUES (?, ?)", (entry.seq, data))
+            if kind == keychange.KIND:
+                connection.execute("INSERT INTO keys (seq, bytes) VALUES (?, ?)", (entry.seq, data))
+            connection.execute("DELETE FROM checkpoints")
+            connection.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (frontier.size, note))
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'frontier'", (frontier.encode(),))
         self._frontier = frontier
         return entry
 
@@ -210,8 +235,10 @@ class Journal:
         except ProtocolError:
             frontier = Frontier()
         # Ed25519 signatures are deterministic: the same log under the same key has the same note.
-        expected = Checkpoint.of(self._signer.name, frontier).sign(self._signer)
-        if frontier.size != size or (size and (note is None or note[0] != expected)):
+        checkpoint = Checkpoint.of(self._signer.name, frontier)
+        if note and self._successor is not None and note[0] == checkpoint.sign(self._successor):
+            self._signer, self._successor = self._successor, None
+        if frontier.size != size or (size and (note is None or note[0] != checkpoint.sign(self._signer))):
             raise JournalError(
                 f"the journal {self.path} does not fit its own checkpoint: it was altered, or the device's key was. "
                 "Keep the card as it is and call the administrator"
@@ -249,6 +276,13 @@ class JournalReader:
                 "SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?", (first, limit)
             ).fetchall()
         return [row[0] for row in rows]
+
+    def key_changes(self) -> list[bytes]:
+        """The entries that changed the device's key, in order, pruned or not."""
+        with _reported(self.path):
+            if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'keys'").fetchone() is None:
+                return []  # of a release that did not change keys
+            return [row[0] for row in self._connection.execute("SELECT bytes FROM keys ORDER BY seq")]
 
     def checkpoint(self) -> bytes | None:
         """The note that the station signed with its newest entry, None for an empty journal."""

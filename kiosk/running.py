@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from kiosk.camera import Camera, open_camera
@@ -15,7 +16,7 @@ from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
 from kiosk.device import Device, load_device
 from kiosk.embedder import DlibEmbedder, EmbedderWorker
-from kiosk.errors import CameraError, GalleryError, JournalError
+from kiosk.errors import CameraError, ClaimError, GalleryError, JournalError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
@@ -45,7 +46,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         waits = config.camera.startswith(_HARDWARE)
         camera = None if waits else open_camera(config.camera)
         clock = clock_of(camera) if camera is not None else SystemClock()
-        journal = Journal(config.state_dir / "journal.db", device.name, device.signer, clock)
+        journal = Journal(config.state_dir / "journal.db", device.name, device.signer, clock, device.successor)
         stack.callback(journal.close)
         if camera is None:
             camera = _wait_for_camera(config, indicator, journal, stop, lambda text: screen(indicator.lit, text))
@@ -68,6 +69,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
             config.state_dir / "station.sock",
             {
                 "apply": lambda request: _apply(station, store, clock),
+                "change_key": lambda request: _change_key(journal, config.state_dir),
                 "prune": lambda request: _prune(journal, device, config.keep_days, request),
                 "status": lambda request: station.status(),
             },
@@ -144,6 +146,17 @@ def _apply(station: Station, store: GalleryStore, clock: Clock) -> dict[str, Any
         station.site = site
         station.record_manifest()
     return {"manifest": station.site.manifest.version if station.site.manifest else 0}
+
+
+def _change_key(journal: Journal, state_dir: Path) -> dict[str, Any]:
+    """Write the change to the key that `hadir kiosk rotate-key` has made."""
+    try:
+        new = load_device(state_dir).successor
+        if new is not None:
+            journal.change_key(new)
+    except (JournalError, ClaimError) as error:
+        return {"error": str(error)}
+    return {"entries": journal.size}
 
 
 def _prune(journal: Journal, device: Device, keep_days: int, request: dict[str, Any]) -> dict[str, Any]:

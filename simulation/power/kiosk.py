@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kiosk import device as devices
+from kiosk import rekeying
 from kiosk.clock import FrameClock
 from kiosk.device import Device
 from kiosk.errors import JournalError
@@ -56,11 +57,14 @@ class Kiosk:
     attempts: int = 0
     days: int = 0
     faulty: bool = False
+    signing: list[bytes] = field(default_factory=list)
+    sealing: bytes = b""
 
     def claim(self) -> None:
         """Keys, promised when the claim is sent off with them; then the answer."""
         keys = devices.load_or_make_keys(self.state_dir)
-        self.recorder.log.promise("keys", keys.signing + keys.sealing)
+        self.sealing, self.signing = keys.sealing, [keys.signing]
+        self.recorder.log.promise("keys", 0)
         devices.save_claim(self.state_dir, NAME, ORIGIN, ROOT.verifier, DELEGATION)
         self.recorder.log.promise("claimed", True)
 
@@ -92,6 +96,17 @@ class Kiosk:
         self.acknowledged = tree.size
         self.recorder.log.promise("acknowledged", tree.size)
 
+    def change_key(self) -> None:
+        """A new key, promised when the command says that it holds."""
+        self.stop()
+        rekeying.change_key(self.state_dir)
+        self.start()
+        self.signing.append(self.device.signer.seed)
+        with closing(JournalReader(self.state_dir / "journal.db")) as reader:
+            self.entries[len(self.entries)] = reader.read(reader.size() - 1, 1)[0]
+        self.recorder.log.promise("keys", len(self.signing) - 1)
+        self.recorder.log.promise("entries", len(self.entries))
+
     def prune(self, entries: int) -> None:
         """Some of the oldest entries go."""
         self.pruned = max(self.pruned, entries)
@@ -109,7 +124,8 @@ class Kiosk:
         state_dir = root / "state"
         keys = devices.load_or_make_keys(state_dir)
         if "keys" in promised:
-            require(keys.signing + keys.sealing == promised["keys"], "the device's keys are lost")
+            kept = keys.signing in self.signing[promised["keys"] :] and keys.sealing == self.sealing
+            require(kept, "the device's keys are lost")
         if "claimed" not in promised and not devices.is_claimed(state_dir):
             return
         device = devices.load_device(state_dir)
@@ -117,6 +133,13 @@ class Kiosk:
             tree = self._check_journal(state_dir, promised.get("entries", 0), journal)
             entry = journal.append("camera", {"state": "reopened", "detail": "after the cut"})
             require((entry.seq, journal.size) == (tree.size, tree.size + 1), "the log does not go on")
+        if (state_dir / "keys" / devices.SUCCESSOR).exists():
+            rekeying.change_key(state_dir)
+            device = devices.load_device(state_dir)
+            require(
+                device.signer.seed == devices.load_or_make_keys(state_dir).signing, "a change of key is not finished"
+            )
+            _journal(state_dir, device).close()
         with closing(SyncState(state_dir / "sync.db")) as sync:
             require(promised.get("acknowledged", 0) <= sync.load()[1].size <= tree.size, "an acknowledgement is lost")
         store = GalleryStore(state_dir, device)
@@ -151,7 +174,7 @@ def manifest(device: Device, version: int, people: int) -> tuple[bytes, bytes]:
 
 
 def life(rounds: int) -> Scenario:
-    """A new kiosk; each round has marks, an acknowledgement and, in turn, a gallery, pruning or a restart."""
+    """A new kiosk; each round has marks, an acknowledgement and, in turn, a gallery, pruning, a restart, a new key."""
 
     def run(root: Path, recorder: Recorder) -> Check:
         kiosk = Kiosk(root / "state", recorder)
@@ -168,10 +191,12 @@ def life(rounds: int) -> Scenario:
             elif number % 4 == 2:
                 kiosk.stop()
                 kiosk.start()
+            else:
+                kiosk.change_key()
         kiosk.stop()
         return kiosk.check
 
-    return Scenario("kiosk: claim, marks, acknowledgements, galleries, pruning, restarts", run)
+    return Scenario("kiosk: claim, marks, acknowledgements, galleries, pruning, restarts, new keys", run)
 
 
 def first_release(entries: int) -> Scenario:
@@ -188,6 +213,7 @@ def first_release(entries: int) -> Scenario:
         journal.close()
         with closing(sqlite3.connect(state / "journal.db")) as connection, connection:
             connection.execute("DROP TABLE base")
+            connection.execute("DROP TABLE keys")
             connection.execute("DELETE FROM meta WHERE key = 'additions'")
 
     def run(root: Path, recorder: Recorder) -> Check:
@@ -237,4 +263,4 @@ def faults(marks: int) -> Scenario:
 
 
 def _journal(state_dir: Path, device: Device) -> Journal:
-    return Journal(state_dir / "journal.db", device.name, device.signer, FrameClock(NOW_MS))
+    return Journal(state_dir / "journal.db", device.name, device.signer, FrameClock(NOW_MS), device.successor)
