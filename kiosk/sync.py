@@ -6,8 +6,8 @@ import json
 import random
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,25 +22,47 @@ from kiosk.gallery import GalleryStore
 from kiosk.outbox import Outbox
 from kiosk.pruning import CursorHistory
 from kiosk.service import notify, stopping
-from kiosk.transport import Answer, ServerBusy, Transport
+from kiosk.transport import MAX_ANSWER_BYTES, Answer, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
-from protocol.manifest import Manifest, open_manifest
+from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.merkle import Frontier
 
+PIECE_BYTES = 1 << 15
+"""Of a gallery, fetched at once: 4 s at 64 kbit/s. A mark that was made meanwhile goes before the next piece."""
+PIECES = 32
+"""Fetched in one contact at most, so that the server hears from the device all the time."""
 _LONGEST_WAIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one contact achieved: entries that the server now holds, and whether a new manifest was fetched."""
+    """What one contact achieved: entries that the server now holds, and whether a new manifest was fetched.
+
+    `fetching`: a gallery is here in part.
+    """
 
     acknowledged: int
     backlog: int
     manifest: int | None = None
+    fetching: bool = False
+
+    @property
+    def more(self) -> bool:
+        """Whether the next contact should follow at once."""
+        return self.backlog > 0 or self.fetching
+
+
+@dataclass(slots=True)
+class _Download:
+    """A manifest, and its gallery as far as it was fetched."""
+
+    note: bytes
+    manifest: Manifest
+    sealed: bytearray
 
 
 class SyncState:
@@ -48,31 +70,46 @@ class SyncState:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = TRUNCATE")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), "
-            "epoch TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL, contact_ms INTEGER NOT NULL)"
-        )
-        self.history = CursorHistory(self._connection)
+        self._path = path
+        with self._reported():
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), "
+                "epoch TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL, contact_ms INTEGER NOT NULL)"
+            )
+            self.history = CursorHistory(self._connection)
 
     def load(self) -> tuple[str, Frontier, int]:
         """Epoch, frontier of what is acknowledged, and the server's time at the last contact."""
-        row = self._connection.execute("SELECT epoch, size, frontier, contact_ms FROM state").fetchone()
+        with self._reported():
+            row = self._connection.execute("SELECT epoch, size, frontier, contact_ms FROM state").fetchone()
         return ("", Frontier(), 0) if row is None else (row[0], Frontier.decode(row[1], row[2]), row[3])
 
     def save(self, cursor: Cursor, frontier: Frontier, note: bytes) -> None:
         """Remember an acknowledgement, once it was verified, and the note in which it came."""
         row = (cursor.epoch, frontier.size, frontier.encode(), cursor.time_ms)
-        with self._connection:
+        with self._reported(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)", row)
             self.history.add(cursor, note)
 
+    def proof(self, keep_days: int) -> tuple[int, bytes, bytes] | None:
+        """As `CursorHistory.proof`."""
+        with self._reported():
+            return self.history.proof(keep_days)
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SyncError(f"{self._path} cannot be used: {error}") from error
 
 
 class Syncer:
@@ -97,6 +134,8 @@ class Syncer:
         self._store = GalleryStore(state_dir, device)
         self._socket = state_dir / "station.sock"
         self._transport = Transport(server, authority)
+        self._download: _Download | None = None
+        self._waiting = 0  # version of the manifest that lies in the inbox, because no station was there to apply it
 
     def close(self) -> None:
         """Give files and connections back."""
@@ -125,8 +164,8 @@ class Syncer:
         else:
             self._state.save(cursor, grown, response.content)
         self._ask_to_prune()
-        manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")))
-        return Progress(cursor.size, self._outbox.size() - cursor.size, manifest)
+        manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")), cursor.size)
+        return Progress(cursor.size, self._outbox.size() - cursor.size, manifest, self._download is not None)
 
     def acknowledged(self) -> Frontier:
         """The tree of what the server holds, as far as is known here."""
@@ -173,35 +212,29 @@ class Syncer:
         """
         if manifest.gallery is not None and sha256(sealed or b"").hexdigest() != manifest.gallery.sha256:
             raise SyncError(f"gallery {manifest.gallery.version} is not the one that the manifest names")
-        self._store.offer(note, sealed)
         try:
-            answer = ask(self._socket, "apply")
-        except KioskError:
-            return False
-        if "error" in answer:
-            raise SyncError(f"the station did not apply manifest {manifest.version}: {answer['error']}")
-        return True
+            self._store.offer(note, sealed)
+        except OSError as error:
+            raise SyncError(f"manifest {manifest.version} cannot be kept here: {error.strerror}") from error
+        return self._ask_to_apply(manifest.version)
 
     def run(self, every_s: float, stop: Callable[[float], bool], report: Callable[[str], None]) -> None:
         """Contact the server again and again; `stop(seconds)` waits, and says whether to end.
 
-        While there is a backlog the next batch follows at once; after a failure the wait doubles, with jitter, up to
-        five minutes, or lasts as long as the server asks.
+        While there is a backlog, or a gallery to fetch, the next contact follows at once; after a failure the wait is
+        that of `wait_after`.
         """
         failures = 0
         while True:
-            wait_s = every_s * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
             try:
                 progress = self.contact()
             except (SyncError, JournalError) as error:
                 failures += 1
-                asked = error.retry_after_s if isinstance(error, ServerBusy) else 0.0
-                wait_s = max(asked, min(_LONGEST_WAIT_S, wait_s * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0))  # noqa: S311
+                wait_s = wait_after(failures, every_s, error.retry_after_s if isinstance(error, ServerBusy) else 0.0)
                 report(f"no sync: {error}")
             else:
                 failures = 0
-                if progress.backlog:
-                    wait_s = 0.0
+                wait_s = 0.0 if progress.more else every_s * random.uniform(0.8, 1.2)  # noqa: S311
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
             if stop(wait_s):
                 return
@@ -251,20 +284,55 @@ class Syncer:
             raise SyncError(f"the server holds another log of {cursor.device} than this device: call the administrator")
         return frontier
 
-    def _fetch_manifest(self, offered: int) -> int | None:
+    def _fetch_manifest(self, offered: int, acknowledged: int) -> int | None:
+        """The newest manifest, once it is here with its gallery; of that as many pieces as can be had before a mark."""
+        if offered == self._waiting and not self._ask_to_apply(offered):
+            return None
+        self._waiting = 0
         applied = self._store.applied_version()
         if offered < applied or (offered == applied and self._store.is_whole()):
+            self._download = None
             return None
-        note = self._send("GET", "manifest").content
-        manifest = self.read_manifest(note)
-        sealed = None
-        if manifest.gallery is not None:
-            sealed = self._send("GET", f"gallery/{manifest.gallery.version}").content
-        self.offer(note, manifest, sealed)
+        if self._download is None or self._download.manifest.version < offered:
+            note = self._send("GET", "manifest").content
+            self._download = _Download(note, self.read_manifest(note), bytearray())
+        note, manifest, sealed = self._download.note, self._download.manifest, self._download.sealed
+        if manifest.gallery is None:
+            fetched = None
+        elif self._fetch_pieces(manifest.gallery, sealed, acknowledged):
+            fetched = bytes(sealed)
+        else:
+            return None
+        self._download = None
+        if not self.offer(note, manifest, fetched):
+            self._waiting = manifest.version
         return manifest.version
 
+    def _fetch_pieces(self, gallery: GalleryReference, sealed: bytearray, acknowledged: int) -> bool:
+        """Whether `sealed` is as long as it has to be now."""
+        if gallery.size > MAX_ANSWER_BYTES:
+            raise SyncError(f"gallery {gallery.version} has {gallery.size} bytes, {MAX_ANSWER_BYTES} are allowed")
+        for _ in range(PIECES):
+            end = min(len(sealed) + PIECE_BYTES, gallery.size)
+            piece = self._send("GET", f"gallery/{gallery.version}?from={len(sealed)}&to={end}").content
+            if len(piece) != end - len(sealed):
+                raise SyncError(f"gallery {gallery.version}: the server sent {len(piece)} bytes from {len(sealed)} on")
+            sealed += piece
+            if len(sealed) == gallery.size or self._outbox.size() > acknowledged:
+                break
+        return len(sealed) == gallery.size
+
+    def _ask_to_apply(self, version: int) -> bool:
+        try:
+            answer = ask(self._socket, "apply")
+        except KioskError:
+            return False
+        if "error" in answer:
+            raise SyncError(f"the station did not apply manifest {version}: {answer['error']}")
+        return True
+
     def _ask_to_prune(self) -> None:
-        proof = self._state.history.proof(self._keep_days)
+        proof = self._state.proof(self._keep_days)
         if proof is None or proof[0] <= self._outbox.base().size:
             return
         held, now = (note.decode() for note in proof[1:])
@@ -289,6 +357,12 @@ def open_syncer(config: KioskConfig) -> Syncer:
     )
 
 
+def wait_after(failures: int, every_s: float, asked_s: float = 0.0) -> float:
+    """Seconds until the next try, with jitter: doubled each time up to five minutes, and what the server asks for."""
+    wait_s = min(_LONGEST_WAIT_S, every_s * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
+    return max(wait_s, asked_s * random.uniform(1.0, 1.5))  # noqa: S311
+
+
 def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> None:
     """Keep the server up to date until asked to stop; `once`: until nothing is left to send."""
     stop = threading.Event()
@@ -297,7 +371,7 @@ def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> 
         try:
             if once:
                 progress = syncer.contact()
-                while progress.backlog and not stop.is_set():
+                while progress.more and not stop.is_set():
                     progress = syncer.contact()
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
             else:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import re
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,11 +22,13 @@ from kiosk.errors import ClaimError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
 from kiosk.pruning import DAY_MS, prune
-from kiosk.sync import Syncer, SyncState
+from kiosk.sync import PIECE_BYTES, Syncer, SyncState, wait_after
+from protocol.manifest import GalleryReference, Manifest
 from protocol.note import Signer
-from server.devices.models import entries
+from server.devices.models import entries, manifests, sealed_galleries
 from simulation import office
 from simulation.network import Network
+from simulation.power.recording import FULL, OK, recording
 from tests.local_server import LocalServer
 
 NOW_MS = office.midnight_ms(office.days_of("2026-10")[0])
@@ -226,6 +232,134 @@ def test_a_manifest_that_was_damaged_after_it_was_applied_comes_again(kiosk):
     assert kiosk.contact().manifest == 1
     assert store.apply("dlib", 128, NOW_MS) is not None
     assert kiosk.contact().manifest is None
+
+
+@pytest.fixture
+def gallery(kiosk):
+    """A gallery of ten pieces and a bit, in manifest 2 of the device."""
+    sealed = random.Random(1).randbytes(10 * PIECE_BYTES + 77)
+    manifest = Manifest(
+        kiosk.device.name,
+        version=2,
+        issued_ms=NOW_MS,
+        expires_ms=NOW_MS + 30 * DAY_MS,
+        site="pupr",
+        zone="WIT",
+        sources=("sim",),
+        gallery=GalleryReference(1, sha256(sealed).hexdigest(), len(sealed)),
+    )
+    device = {"device": kiosk.device.name}
+    row = {"version": 2, "issued_ms": NOW_MS, "expires_ms": manifest.expires_ms, "sources": "sim", "site": "pupr"}
+    with kiosk.server.parts.database.write() as connection:
+        connection.execute(sealed_galleries.insert(), device | {"gallery": 1, "bytes": sealed})
+        note = manifest.sign(kiosk.server.parts.keyring.gallery)
+        connection.execute(manifests.insert(), device | row | {"gallery": 1, "note": note})
+    return sealed
+
+
+def piece_by_piece(syncer, monkeypatch, after):
+    """Have `after` called with the number of each piece that has come; the list of where pieces began."""
+    begun, original = [], syncer._send
+
+    def send(method, what, body=b""):
+        answer = original(method, what, body)
+        if what.startswith("gallery/"):
+            begun.append(int(re.search(r"from=(\d+)", what)[1]))
+            after(len(begun))
+        return answer
+
+    monkeypatch.setattr(syncer, "_send", send)
+    return begun
+
+
+def test_a_mark_does_not_wait_for_a_gallery(kiosk, gallery, monkeypatch):
+    kiosk.journal.append("camera", STALLED)
+    with closing(kiosk.syncer()) as syncer:
+        begun = piece_by_piece(syncer, monkeypatch, lambda n: n in (2, 5) and kiosk.journal.append("camera", STALLED))
+        progress = [syncer.contact() for _ in range(3)]
+    assert [(one.acknowledged, one.backlog, one.fetching, one.manifest) for one in progress] == [
+        (1, 1, True, None),
+        (2, 1, True, None),
+        (3, 0, False, 2),
+    ]
+    assert begun == [number * PIECE_BYTES for number in range(11)]
+    assert (kiosk.directory / "inbox" / "gallery.sealed").read_bytes() == gallery
+    assert len(kiosk.held()) == 3
+
+
+def test_a_gallery_comes_even_while_marks_are_made_all_the_time_and_goes_on_where_the_network_failed(
+    kiosk, gallery, monkeypatch
+):
+    def after(piece):
+        kiosk.journal.append("camera", STALLED)
+        if piece == 3:
+            kiosk.network.down()
+
+    with closing(kiosk.syncer()) as syncer:
+        begun = piece_by_piece(syncer, monkeypatch, after)
+        for _ in range(3):
+            assert syncer.contact().fetching
+        with pytest.raises(SyncError, match="cannot be reached"):
+            syncer.contact()
+        kiosk.network.up()
+        for _ in range(8):
+            syncer.contact()
+    assert begun == [number * PIECE_BYTES for number in range(11)]
+    assert (kiosk.directory / "inbox" / "gallery.sealed").read_bytes() == gallery
+
+
+def test_a_long_gallery_takes_several_contacts_so_that_the_device_is_heard(kiosk, gallery, monkeypatch):
+    monkeypatch.setattr("kiosk.sync.PIECES", 4)
+    with closing(kiosk.syncer()) as syncer:
+        assert [syncer.contact().more for _ in range(3)] == [True, True, False]
+
+
+def test_a_gallery_that_nobody_applies_yet_is_not_fetched_again(kiosk, gallery, monkeypatch):
+    with closing(kiosk.syncer()) as syncer:
+        begun = piece_by_piece(syncer, monkeypatch, lambda piece: None)
+        assert [syncer.contact().manifest for _ in range(3)] == [2, None, None]
+        assert len(begun) == 11
+        answers = []
+        station = ControlSocket(kiosk.directory / "station.sock", {"apply": lambda request: answers.append(1) or {}})
+        over = threading.Event()
+        polling = threading.Thread(target=lambda: [station.poll() for _ in iter(over.is_set, True)])
+        polling.start()
+        syncer.contact()
+        over.set()
+        polling.join()
+        station.close()
+    assert answers == [1, 1]
+    assert len(begun) == 22, "the station answered and applied nothing: it may have been lost"
+
+
+def test_a_gallery_that_ends_too_early_or_is_another_one_is_not_taken(kiosk, gallery):
+    for sent, message in ((gallery[:-1], "the server sent 76 bytes"), (gallery[::-1], "not the one that the manifest")):
+        with kiosk.server.parts.database.write() as connection:
+            where = sealed_galleries.c.device == kiosk.device.name
+            connection.execute(sealed_galleries.update().where(where), {"bytes": sent})
+        with pytest.raises(SyncError, match=message):
+            kiosk.contact()
+    assert not (kiosk.directory / "inbox").exists()
+
+
+@pytest.mark.parametrize(("failures", "asked_s"), [(1, 0.0), (3, 0.0), (20, 0.0), (1, 40.0), (1, 3600.0)])
+def test_who_could_not_reach_the_server_waits_longer_each_time_and_as_long_as_it_asks(failures, asked_s):
+    waits = [wait_after(failures, 15.0, asked_s) for _ in range(200)]
+    longest = min(300.0, 15.0 * 2**failures)
+    assert min(waits) >= max(longest / 2, asked_s)
+    assert max(waits) <= max(longest, 1.5 * asked_s)
+    assert max(waits) > 1.2 * min(waits), "all would come back at the same time"
+
+
+def test_a_disk_that_is_full_is_said_and_the_same_is_sent_again(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    with recording(kiosk.directory) as recorder, closing(kiosk.syncer()) as syncer:
+        recorder.fault = lambda operation, path: FULL if operation == "write" else OK
+        with pytest.raises(SyncError, match="sync.db cannot be used: database or disk is full"):
+            syncer.contact()
+        recorder.fault = lambda operation, path: OK
+        assert syncer.contact().acknowledged == 1
+    assert len(kiosk.held()) == 1
 
 
 def test_a_token_of_another_server_is_refused_before_anything_is_kept(server, tmp_path):
