@@ -13,7 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from server.allowance.reading import read_sheet
-from server.allowance.values import AMOUNT, COLUMNS, DAY, INSTANT, MOST, REQUIRED, RUPIAH, TEXT, Fault, check_values
+from server.allowance.values import (
+    AMOUNT,
+    COLUMNS,
+    DAY,
+    INSTANT,
+    MOST,
+    REQUIRED,
+    RUPIAH,
+    TABLES,
+    TEXT,
+    Fault,
+    check_values,
+)
 from server.attendance.calendar import Calendar
 from server.errors import ImportFailed, RowsRefused
 
@@ -122,13 +134,13 @@ def conform(table: pa.Table, name: str, where: str, first_row: int = 1) -> pa.Ta
     Raises RowsRefused with all of: an unknown or missing column, a value of another type, negative or absurd money, an
     empty required value, an employee or score listed twice.
     """
-    kinds = dict(COLUMNS[name])
+    kinds = dict(TABLES[name])
     wrong = []
     for column in table.column_names:
         if name == "employees" and column.startswith(AMOUNT):
             kinds[column] = RUPIAH
         elif column not in kinds:
-            wrong.append(f"{where}: unknown column '{column}'; the columns are {', '.join(COLUMNS[name])}")
+            wrong.append(f"{where}: unknown column '{column}'; the columns are {', '.join(TABLES[name])}")
     if len(set(table.column_names)) < len(table.column_names):
         wrong.append(f"{where}: a column is written twice in the header")
     missing = [column for column in REQUIRED[name] if column not in table.column_names]

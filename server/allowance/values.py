@@ -47,6 +47,12 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
 }
 """Table → column → type. `from` and `to` are ISO 8601 instants with offset, or dates; `score` a decimal number."""
 
+TABLES = COLUMNS | {
+    "posts": dict.fromkeys(("post", "title", "agency", "unit", "job_class"), TEXT),
+    "postings": {"employee_id": TEXT, "post": TEXT, "capacity": TEXT, "from": DAY, "to": DAY, "document": TEXT},
+}
+"""COLUMNS, and what a server keeps beside them: posts, and who holds which, in which capacity, between two dates."""
+
 REQUIRED = {
     "employees": ("employee_id",),
     "marks": ("employee_id",),
@@ -55,6 +61,8 @@ REQUIRED = {
     "corrections": ("employee_id", "kind"),
     "work": ("employee_id", "month", "measure", "score"),
     "dues": ("employee_id", "kind", "rupiah"),
+    "posts": ("post", "agency", "job_class"),
+    "postings": ("employee_id", "post", "capacity", "from", "document"),
 }
 """Columns that a table must have, and fill in every row; the others may be missing or empty."""
 
@@ -84,6 +92,9 @@ def check_values(table: pa.Table, name: str, first_row: int) -> list[Fault]:
         faults += _undated(table)
     elif name == "work":
         faults += [*_scores(table), *_twice(table, ("employee_id", "month", "measure"), first_row)]
+    elif name == "postings":
+        for place in _places(pc.greater(table["from"], table["to"])):
+            faults.append((place, ", column 'to': before from"))
     return faults
 
 

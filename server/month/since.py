@@ -11,10 +11,11 @@ from server.allowance.models import CALENDARS, DUES, WORK
 from server.devices.models import device_losses, entries
 from server.month.models import OBJECTIONS
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
-from server.people.models import EMPLOYEES
+from server.people.models import EMPLOYEES, POSTINGS
 
 _KINDS = (
     ("employee", EMPLOYEES),
+    ("posting", POSTINGS),
     ("leave", LEAVE),
     ("order", ORDERS),
     ("correction", CORRECTIONS),

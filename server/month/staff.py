@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from server import facts
 from server.allowance.models import run_tables, runs
 from server.month.tables import from_parquet
+from server.people import posts
 from server.people.models import EMPLOYEES
 
 CLOSED = "closed"
@@ -37,6 +38,7 @@ def of_month(
     versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in facts.as_of(connection, EMPLOYEES, cutoff_ms):
         versions[row["employee_id"]].append(row)
+    held_posts = posts.known(connection, cutoff_ms)
     rows, notes = [], []
     for employee_id, known in versions.items():
         held = _last_of(known, first, last)
@@ -47,6 +49,8 @@ def of_month(
         rows.append(held)
         if note := _move(known, held, first, last):
             notes.append({"employee_id": employee_id, "what": "move", "reason": note})
+        held["job_class"], told = held_posts.class_of(employee_id, held, first, last)
+        notes += [{"employee_id": employee_id, "what": "post", "reason": reason} for reason in told]
     rows.sort(key=lambda row: row["fact"])
     return Staff(tuple(rows), tuple(notes))
 

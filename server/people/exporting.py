@@ -9,12 +9,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from server import facts
-from server.allowance.inputs import AMOUNT, COLUMNS
+from server.allowance.values import AMOUNT, TABLES
 from server.errors import Conflict, Refused
 from server.people import grants
 from server.people import service as people
 from server.people.importing import KINDS
-from server.people.models import EMPLOYEES
+from server.people.models import EMPLOYEES, POSTS
 
 FORMATS = ("csv", "xlsx")
 
@@ -38,13 +38,15 @@ def export(
     for name, kind in KINDS.items():
         if kind is EMPLOYEES:
             rows = [people.from_columns(row) for row in staff if row["employee_id"] in ids]
+        elif kind is POSTS:
+            rows = [row for row in facts.as_of(connection, kind, as_of_ms) if row["agency"] in known]
         else:
             rows = [row for row in facts.as_of(connection, kind, as_of_ms) if row["employee_id"] in ids]
         amounts = sorted({column for row in rows for column in row if column.startswith(AMOUNT)})
         path = out / f"{name}.{form}"
         if path.exists():
             raise Conflict(f"{path}: is there already; name a new folder")
-        _write(path, [*COLUMNS[name], *amounts], rows, form)
+        _write(path, [*TABLES[name], *amounts], rows, form)
         written.append(path)
     return written
 

@@ -22,7 +22,8 @@ ROLES: Mapping[str, str] = {
     AUDITOR: "exports facts",
     ADMIN: "gives grants",
 }
-CAPACITIES = ("definitive", "plt", "plh")
+DEFINITIVE = "definitive"
+CAPACITIES = (DEFINITIVE, "plt", "plh")
 CONSOLE = ""
 """Who acts when nobody is named: somebody at the server's own terminal."""
 
@@ -202,7 +203,7 @@ def appoint(
         raise Refused(f"{by} may not appoint oneself: another officer must")
     if capacity not in CAPACITIES:
         raise Refused(f"{capacity!r} is none of {', '.join(CAPACITIES)}")
-    if capacity != "definitive" and (valid_to is None or not document):
+    if capacity != DEFINITIVE and (valid_to is None or not document):
         raise Refused(f"a {capacity} is dated and appointed by letter: --to DATE --document NUMBER")
     if valid_to is not None and valid_to < valid_from:
         raise Refused(f"the office would end on {valid_to}, before it begins on {valid_from}")

@@ -20,13 +20,15 @@ from server.errors import ConfigError, ImportFailed, RowsRefused
 from server.facts import FactKind
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
 from server.orders.papers import REQUESTED
-from server.people import grants
+from server.people import grants, posts
 from server.people import service as people
 from server.people.mapping import ColumnMapping
-from server.people.models import EMPLOYEES
+from server.people.models import EMPLOYEES, POSTINGS, POSTS
 
 KINDS: Mapping[str, FactKind] = {
     "employees": EMPLOYEES,
+    "posts": POSTS,
+    "postings": POSTINGS,
     "leave": LEAVE,
     "orders": ORDERS,
     "corrections": CORRECTIONS,
@@ -131,6 +133,9 @@ def _import(
                 _require(acting, moved | {row["agency"] for row in rows}, path)
                 people.add_person_keys(connection, (row["employee_id"] for row in rows))
                 rows = [people.to_columns(row) for row in rows]
+            elif kind is POSTS:
+                moved = posts.agencies_of(connection, {row["post"] for row in rows}, now_ms)
+                _require(acting, moved | {row["agency"] for row in rows}, path)
             else:
                 _check_rows(rows, agencies.keys(), report)
                 _require(acting, {agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}, path)
@@ -148,6 +153,8 @@ def _import(
                 now_ms=now_ms,
                 valid_from=valid_from if kind is EMPLOYEES else None,
             )
+            if kind is POSTINGS:
+                report.problems += posts.contradictions(connection, now_ms)
     return reports
 
 

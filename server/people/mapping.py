@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from server.allowance.inputs import AMOUNT, COLUMNS
+from server.allowance.values import AMOUNT, TABLES
 from server.attendance import document
 from server.errors import ConfigError, ImportFailed
 
@@ -20,7 +20,7 @@ _SCHEMA = {
         "format": {"const": 1},
         **{
             name: {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
-            for name in COLUMNS
+            for name in TABLES
             if name != "marks"
         },
     },
@@ -42,7 +42,7 @@ class ColumnMapping:
         for name, columns in tables.items():
             for theirs, ours in columns.items():
                 if ours is not None and not _known(name, ours):
-                    raise source.refuse((name, theirs), f"there is no column '{ours}'; there are {_all(COLUMNS[name])}")
+                    raise source.refuse((name, theirs), f"there is no column '{ours}'; there are {_all(TABLES[name])}")
             if twice := _twice(ours for ours in columns.values() if ours is not None):
                 raise source.refuse((name,), f"two columns are mapped to '{twice}'")
         return cls(tables)
@@ -58,7 +58,7 @@ class ColumnMapping:
 
 
 def _known(name: str, column: str) -> bool:
-    return column in COLUMNS[name] or (name == "employees" and column.startswith(AMOUNT))
+    return column in TABLES[name] or (name == "employees" and column.startswith(AMOUNT))
 
 
 def _twice(names: Iterable[str]) -> str:

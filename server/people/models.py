@@ -25,6 +25,14 @@ GRANTS = fact_kind("grants", ("officer", "role", "agency"), ("officer", "role", 
 HEADS = fact_kind("heads", ("agency", "capacity", "employee_id"), ("agency", "capacity"))
 """Who heads an agency between two dates; `capacity`: definitive, plt or plh."""
 
+POSTS = fact_kind("posts", ("post", "title", "agency", "unit", "job_class"), ("post",))
+"""Posts (*jabatan*) with their class, which is the class of whoever holds them."""
+
+POSTINGS = fact_kind(
+    "postings", ("employee_id", "post", "capacity", "from", "to", "document"), ("employee_id", "post", "from")
+)
+"""Who holds which post between two dates, both included; `capacity` as of HEADS."""
+
 officers = Table(
     "officers",
     metadata,
