@@ -31,10 +31,13 @@ _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 def health(config: KioskConfig) -> dict[str, Any]:
     """Facts about the machine: integers and text only, as a batch's header carries them."""
     usage = shutil.disk_usage(config.state_dir if config.state_dir.exists() else config.state_dir.parent)
+    now = SystemClock().read()
     facts: dict[str, Any] = {
+        # A full card keeps the last facts that fitted on it: so the server is told how old they are.
+        "looked_ms": now.wall_ms,
         "software": __version__,
         "disk_free_mb": usage.free >> 20,
-        "clock": SystemClock().read().state,
+        "clock": now.state,
         "camera": config.camera.partition(":")[0],
     }
     if _TEMPERATURE.exists():
@@ -42,7 +45,9 @@ def health(config: KioskConfig) -> dict[str, Any]:
     if _THROTTLED.exists():
         facts["throttled"] = _THROTTLED.read_text().strip()
     try:
-        facts["station"] = str(ask(config.state_dir / "station.sock", "status", 2.0)["lamp"])
+        station = ask(config.state_dir / "station.sock", "status", 2.0)
+        facts["station"] = str(station["lamp"])
+        facts["camera_state"] = "down" if station["camera_down"] else "working"
     except KioskError:
         facts["station"] = "not running"
     return facts

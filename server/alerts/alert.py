@@ -9,6 +9,7 @@ from hashlib import sha256
 
 KINDS: Mapping[str, str] = {
     "root": "keep the card as it is, check the log with: hadir audit verify; then claim the device under a new name",
+    "key": "somebody has this device's key: revoke it, keep the card as it is, claim the device under a new name",
     "conflict": "both versions are kept: keep the card as it is, check with: hadir audit verify, claim a new device",
     "copied": "two machines have this device's key: revoke it, find both, claim a new device",
     "restored": "ask who put an older card in; keep it as it is, claim the device under a new name",

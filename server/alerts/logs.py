@@ -56,7 +56,7 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> list[Alert]:
         found += _clock_steps(device, new, limits)
         found += _unprompted(device, new)
     found += _conflicts(connection, since_ms, at_ms)
-    found += _roots(connection, since_ms, at_ms)
+    found += _flagged(connection, since_ms, at_ms)
     found += _travel(connection, ends, told, since_ms, at_ms)
     return found
 
@@ -174,12 +174,13 @@ def _boot(data: bytes) -> str:
         return ""
 
 
-def _roots(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Alert]:
+def _flagged(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Alert]:
+    """What ingest refused and keeps no entry of: a checkpoint of another log, a key that cannot hold."""
     query = select(flags, devices.c.site).join(devices, devices.c.device == flags.c.device)
-    span = (flags.c.flag == "root", flags.c.last_ms >= since_ms, flags.c.first_ms <= at_ms)
+    span = (flags.c.flag.in_(("root", "key")), flags.c.last_ms >= since_ms, flags.c.first_ms <= at_ms)
     for row in connection.execute(query.where(*span).order_by(flags.c.device)).mappings():
-        what = f"{row['device']} root ×{row['count']}"
-        yield Alert("root", row["detail"], row["first_ms"], row["last_ms"], (what,), row["device"], row["site"])
+        what = f"{row['device']} {row['flag']} ×{row['count']}"
+        yield Alert(row["flag"], row["detail"], row["first_ms"], row["last_ms"], (what,), row["device"], row["site"])
 
 
 def _travel(connection: Connection, ends: list[Log], told: Stated, since_ms: int, at_ms: int) -> Iterator[Alert]:

@@ -126,6 +126,7 @@ class Kiosk:
     booted_ms: int = NOW_MS - 3_600_000
     wall_error_ms: int = 0
     clock: str = "synchronised"
+    status: dict[str, Any] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
 
     @classmethod
@@ -198,7 +199,7 @@ class Kiosk:
                 boottime_ms=sent_ms - self.booted_ms,
                 wall_ms=sent_ms + self.wall_error_ms,
                 clock=self.clock,
-                status={"backlog": len(log) - end, "software": "0.1.0"},
+                status={"backlog": len(log) - end, "software": "0.1.0"} | self.status,
             )
         )
 
@@ -223,13 +224,15 @@ class Kiosk:
         return open_manifest(answer.content, Verifier.parse(self.delegation.gallery_key))
 
 
-def claimed_kiosk(server: Server, name: str, zone: str = "WIT", sources: tuple[str, ...] = ("sim",)) -> Kiosk:
+def claimed_kiosk(
+    server: Server, name: str, zone: str = "WIT", sources: tuple[str, ...] = ("sim",), site: str = "Kantor A"
+) -> Kiosk:
     parts = server.services()
     with parts.database.write() as connection:
         token = devices.add(
             connection,
             name,
-            site="Kantor A",
+            site=site,
             zone=zone,
             sources=sources,
             root=parts.keyring.root,

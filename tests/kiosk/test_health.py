@@ -1,0 +1,42 @@
+"""What a device says of itself reaches the server with its age, and with the state of the camera."""
+
+import json
+import threading
+
+import pytest
+
+from kiosk.clock import SystemClock
+from kiosk.config import KioskConfig
+from kiosk.control import ControlSocket
+from kiosk.health import write_health
+
+
+@pytest.fixture
+def config(tmp_path):
+    return KioskConfig(tmp_path, "picamera2:", "http://127.0.0.1:9")
+
+
+def test_it_says_when_it_looked_so_that_a_full_card_does_not_pass_old_facts_for_new(config):
+    before = SystemClock().read().wall_ms
+    facts = write_health(config)
+    assert before <= facts["looked_ms"] <= SystemClock().read().wall_ms
+    assert json.loads((config.state_dir / "health.json").read_text()) == facts
+    assert (facts["station"], "camera_state" in facts) == ("not running", False)
+    assert (facts["camera"], facts["disk_free_mb"] > 0) == ("picamera2", True)
+
+
+@pytest.mark.parametrize(("down", "said"), [(True, "down"), (False, "working")])
+def test_it_says_whether_the_camera_gives_pictures(config, down, said):
+    control = ControlSocket(
+        config.state_dir / "station.sock", {"status": lambda request: {"lamp": "idle", "camera_down": down}}
+    )
+    done = threading.Event()
+    station = threading.Thread(target=lambda: [control.poll() for _ in iter(done.is_set, True)])
+    station.start()
+    try:
+        facts = write_health(config)
+    finally:
+        done.set()
+        station.join()
+        control.close()
+    assert (facts["station"], facts["camera_state"]) == ("idle", said)
