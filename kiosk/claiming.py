@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from kiosk.camera import open_camera
 from kiosk.device import Keys, is_claimed, load_or_make_keys, save_claim
 from kiosk.errors import ClaimError, SyncError
 from kiosk.transport import Transport
@@ -14,6 +16,9 @@ from protocol.claim import Token, claim_message, root_digest
 from protocol.errors import ProtocolError
 from protocol.manifest import open_delegation
 from protocol.note import Signer, Verifier
+
+LABEL_S = 120.0
+"""How long a camera looks for a label."""
 
 
 def claim(state_dir: Path, server: str, token_text: str, authority: Path | None = None) -> str:
@@ -35,6 +40,29 @@ def claim(state_dir: Path, server: str, token_text: str, authority: Path | None 
         raise ClaimError(str(error)) from error
     finally:
         transport.close()
+
+
+def read_label(camera_url: str) -> str:
+    """The token of the first label of a claim sheet that is held before a camera.
+
+    Raises:
+        CameraError: the camera cannot be opened or read.
+        ClaimError: the stream ended, or LABEL_S passed, without one.
+    """
+    import cv2  # not wanted by who types the token
+
+    detector = cv2.QRCodeDetector()
+    camera = open_camera(camera_url)
+    try:
+        frame = first = camera.read()
+        while frame is not None and first is not None and frame.time_s - first.time_s < LABEL_S:
+            text = detector.detectAndDecode(frame.image)[0]
+            with suppress(ProtocolError):
+                return str(Token.parse(text))
+            frame = camera.read()
+    finally:
+        camera.close()
+    raise ClaimError("no label of a claim sheet was seen: hold it flat and still, or type its token (--token-file -)")
 
 
 def _claim(state_dir: Path, server: str, token: Token, keys: Keys, transport: Transport) -> str:

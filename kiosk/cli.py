@@ -95,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     token = claim.add_mutually_exclusive_group(required=True)
     token.add_argument("--token", help="from 'hadir server device add'")
     token.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token; '-' reads standard input")
+    token.add_argument(
+        "--camera",
+        metavar="URL",
+        nargs="?",
+        const="",
+        help="shown the label of the claim sheet; default: the configuration's",
+    )
 
     enrol = configured(
         add(
@@ -174,13 +181,15 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _claim(options: argparse.Namespace) -> None:
-    from kiosk.claiming import claim
+    from kiosk.claiming import claim, read_label
     from kiosk.config import load_config
     from kiosk.errors import ClaimError
 
     config = load_config(options.config)
     token = options.token
-    if token is None:
+    if options.camera is not None:
+        token = read_label(options.camera or config.camera)
+    elif token is None:
         try:
             token = sys.stdin.read() if str(options.token_file) == "-" else options.token_file.read_text()
         except (OSError, UnicodeDecodeError) as error:
