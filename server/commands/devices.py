@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 
-from server.commands import carrying
+from server.commands import carrying, sheet
 from server.commands.common import Commands, instant, opened, shown_time
 from server.devices import service as devices
 from server.errors import Refused
@@ -20,6 +20,7 @@ def register(commands: Commands) -> None:
         "device", "Add a device; carry marks from it and galleries to it by hand.", "COMMAND", example
     )
     carrying.register(group)
+    sheet.register(group)
     add = group.add("add", _add, "Print a one-time token for a new device.", example)
     add.add_argument("name", help="letters, digits and '-', at most 32")
     add.add_argument("--site", required=True, help="where it hangs")
