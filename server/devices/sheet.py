@@ -24,9 +24,9 @@ from server.reports.language import Language
 from server.reports.pdf_text import fitted_size, lines, run
 
 COLUMNS, ROWS = 2, 5
-_MARGIN, _PAD, _QR = 28.0, 12.0, 108.0  # points
-_WIDTH, _HEIGHT = (A4[0] - 2 * _MARGIN) / COLUMNS, (A4[1] - 2 * _MARGIN) / ROWS
-_TEXT = _WIDTH - _QR - 2.5 * _PAD
+MARGIN, _PAD, _QR = 28.0, 12.0, 108.0  # points
+WIDTH, HEIGHT = (A4[0] - 2 * MARGIN) / COLUMNS, (A4[1] - 2 * MARGIN) / ROWS
+_TEXT = WIDTH - _QR - 2.5 * _PAD
 _ONCE = {"id": "Sekali pakai, sampai", "en": "Valid once, until"}
 _TOKEN = {"id": "Token, tanpa spasi:", "en": "Token, without spaces:"}
 
@@ -62,10 +62,10 @@ def write(sheet: Sequence[Label], language: str, out: BinaryIO) -> None:
     for first in range(0, len(sheet), COLUMNS * ROWS):
         for place, label in enumerate(sheet[first : first + COLUMNS * ROWS]):
             row, column = divmod(place, COLUMNS)
-            x, top = _MARGIN + column * _WIDTH, A4[1] - _MARGIN - row * _HEIGHT
+            x, top = MARGIN + column * WIDTH, A4[1] - MARGIN - row * HEIGHT
             canvas.setDash(3, 3)
             canvas.setLineWidth(0.4)
-            canvas.rect(x, top - _HEIGHT, _WIDTH, _HEIGHT)
+            canvas.rect(x, top - HEIGHT, WIDTH, HEIGHT)
             _draw(canvas, label, x, top, say)
         canvas.showPage()
     canvas.save()
@@ -74,7 +74,7 @@ def write(sheet: Sequence[Label], language: str, out: BinaryIO) -> None:
 def _draw(canvas: Canvas, label: Label, x: float, top: float, say: Language) -> None:
     drawing = Drawing(_QR, _QR)
     drawing.add(QrCodeWidget(str(label.token), barLevel="M", barWidth=_QR, barHeight=_QR, barBorder=4))
-    renderPDF.draw(drawing, canvas, x + _PAD / 2, top - (_HEIGHT + _QR) / 2)
+    renderPDF.draw(drawing, canvas, x + _PAD / 2, top - (HEIGHT + _QR) / 2)
     y = top - _PAD
     for text, font, size in _lines(label, say):
         y -= size * 1.35
