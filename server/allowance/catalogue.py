@@ -41,6 +41,8 @@ _NAMES = {
     "penghasilan bruto lain": "other gross income",
     "dasar BPJS": "the base of BPJS",
     "penghasilan bruto tahun berjalan": "the year's gross income so far",
+    "PPh 21 yang telah dipotong tahun berjalan": "the year's income tax withheld so far",
+    "iuran pensiun dan hari tua tahun berjalan": "the year's pension contributions so far",
     "kelas jabatan": "the class of the post",
 }
 # What a later payment adds to the text of a line.
@@ -68,7 +70,7 @@ class Words:
         if name is None:
             return text
         kind = str(line.get("kind") or "")
-        words = "" if kind == "amount" else KINDS.get(kind, ("", kind))[1]
+        words = "" if kind in ("amount", "working") else KINDS.get(kind, ("", kind))[1]
         changed, later = _CHANGED.search(text), _LATER.search(text)
         length = _MINUTES.search(text[: changed.start()] if changed else text)
         minutes = f" {length[1]} minutes" if length else ""

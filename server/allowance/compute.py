@@ -21,13 +21,13 @@ from server.allowance.conditions import condition
 from server.allowance.inputs import Inputs, moment
 from server.allowance.parts import Part, governing, parts_of
 from server.allowance.people import register_marks, register_people, register_scores
-from server.allowance.regulation import Regulation
+from server.allowance.regulation import WORKING, Regulation
 from server.allowance.steps import Month, day_total, quantity_denominator, run_step
 from server.attendance.calendar import EPOCH
 from server.attendance.days import DOCUMENTS, build_days
 from server.attendance.prepare import Paper, ordinal, papers, register_calendar, register_papers
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Rises with every change that can change a figure or a byte of the result."""
 
 PAYABLE, HELD, INELIGIBLE, FORFEITED = "payable", "held", "ineligible", "forfeited"
@@ -325,7 +325,9 @@ FROM priced p JOIN (SELECT emp, day FROM priced GROUP BY emp, day HAVING MIN(kep
 
 def _lines(con: duckdb.DuckDBPyConnection) -> pa.Table:
     """The table of lines in the order in which a person reads them."""
-    pairs = con.execute("SELECT DISTINCT numerator, denominator FROM line WHERE rupiah <> 0").fetchall()
+    pairs = con.execute(
+        "SELECT DISTINCT numerator, denominator FROM line WHERE rupiah <> 0 OR kind = 'working'"
+    ).fetchall()
     shared = [(n, d, n // gcd(n, d), d // gcd(n, d)) for n, d in pairs]
     names = ("n", "d", "numerator", "denominator")
     columns = {name: pa.array([row[place] for row in shared], pa.int64()) for place, name in enumerate(names)}
@@ -382,7 +384,8 @@ def _no_payments() -> dict[str, pa.Array]:
 def _accounts(regulation: Regulation) -> dict[str, list[int]]:
     accounts: dict[str, list[int]] = {"gross": [], "deduction": [], "dues": [], "tax": []}
     for number, step in enumerate(regulation.steps, 1):
-        accounts[step.account].append(number)
+        if step.account != WORKING:
+            accounts[step.account].append(number)
     return accounts
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from server.allowance.catalogue import Words
 from server.allowance.compute import Result
+from server.allowance.regulation import WORKING
 from server.errors import NotFound
 
 _MONTHS = {
@@ -81,9 +82,12 @@ def _line(line: dict[str, Any], result: Result, language: str) -> list[str]:
     day = line["date"]
     when = f"{_DAYS[language][day.weekday()]} {day.day:>2}" if isinstance(day, dt.date) else ""
     what = line["text"] if language == "id" else Words.of(result.summary).line(line)
-    text = [f"{when:<8}{what:<58}{_rupiah(line['rupiah'], language, signed=True):>18}"]
+    amount = _rupiah(line["rupiah"], language, signed=True)
+    if line["account"] == WORKING:
+        amount = f"({_rupiah(line['base'], language)})"
+    text = [f"{when:<8}{what:<58}{amount:>18}"]
     if len(what) > 57:
-        text = [f"{when:<8}{what}", f"{'':66}{_rupiah(line['rupiah'], language, signed=True):>18}"]
+        text = [f"{when:<8}{what}", f"{'':66}{amount:>18}"]
     why = []
     if line["base"] > 1 and line["numerator"] != line["denominator"] and line["numerator"]:
         share = Fraction(result.summary["steps"][line["step"]]["share"])

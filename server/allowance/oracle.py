@@ -15,7 +15,7 @@ from math import floor
 from typing import Any
 
 from server.allowance.inputs import Inputs, moment
-from server.allowance.regulation import Regulation, Step
+from server.allowance.regulation import WORKING, Regulation, Step
 from server.allowance.tables import Band, Brackets, Events, Rates, ScoreBands
 from server.attendance.calendar import days_between
 from server.attendance.rules import COUNTED, IGNORED, Window
@@ -302,7 +302,8 @@ class _Clerk:
                 forfeited = forfeited or step.effect == "forfeit"
         accounts = dict.fromkeys(("gross", "deduction", "dues", "tax"), 0)
         for step in self.rule.steps:
-            accounts[step.account] += results.get(step.id, 0)
+            if step.account != WORKING:
+                accounts[step.account] += results.get(step.id, 0)
         if sum(accounts.values()) < 0:
             self.held = True
         status = "held" if self.held else "forfeited" if forfeited else "payable"
@@ -358,7 +359,7 @@ class _Clerk:
             share = min(share, step.cap_month)
         exact = counted * step.base_fraction * step.fraction * share
         rounded = _round(exact / step.rounding.unit, step.rounding.mode) * step.rounding.unit
-        return min(rounded, max(0, sum(results.values()))) if step.cap_running else rounded
+        return min(rounded, max(0, self.left(results))) if step.cap_running else rounded
 
     def term(self, term: str, results: dict[str, int]) -> int:
         """One term of a base."""
@@ -369,7 +370,11 @@ class _Clerk:
             return results.get(name, 0)
         if kind == "input":
             return self.wanted(name)
-        return sum(results.values()) if kind == "running" else int(name)
+        return self.left(results) if kind == "running" else int(name)
+
+    def left(self, results: dict[str, int]) -> int:
+        """What the steps so far come to; those that only others use count for nothing themselves."""
+        return sum(results.get(step.id, 0) for step in self.rule.steps if step.account != WORKING)
 
     def wanted(self, name: str) -> int:
         """An input of the employee; the payment is held when it is missing."""

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from server.allowance.inputs import AMOUNT, Inputs
 from server.allowance.regulation import Component, Regulation
 from server.allowance.steps import SCORE
+from server.allowance.values import MONEY_INPUTS
 from server.attendance.prepare import Paper, ordinal
 from server.errors import ImportFailed
 
@@ -50,7 +51,7 @@ def register_people(
     }
     for name in ("employee_id", "agency", "unit", "site", "employment", "job_class", "golongan", "ptkp"):
         columns[name] = table[name]
-    for name in ("other_gross", "bpjs_base", "ytd_gross"):
+    for name in MONEY_INPUTS:
         columns[name] = table[name]
     flags = pc.replace_substring_regex(pc.fill_null(table["flags"], ""), r"[\s,;|]+", " ")
     columns["flags"] = pc.binary_join_element_wise("", flags, "", " ")

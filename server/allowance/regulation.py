@@ -16,6 +16,7 @@ from typing import Any
 
 from server.allowance import tables as kinds
 from server.allowance.tables import Brackets, DatedEvents, Events, Keys, Rates, ScoreBands, Table, fraction
+from server.allowance.values import MONEY_INPUTS
 from server.attendance import document
 from server.attendance.calendar import Calendar
 from server.attendance.document import Document
@@ -23,8 +24,8 @@ from server.attendance.rules import DayRules, Excuses, day_rules, excuses
 from server.errors import RegulationError
 
 SCHEMA = Path(__file__).parents[2] / "regulations" / "schema.json"
-INPUTS = ("other_gross", "bpjs_base", "ytd_gross")
-"""Columns of the employees that a base may name as `input:…`."""
+WORKING = "working"
+"""The account of a step that only later steps use: it pays and takes nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Step:
     """One step: sign × base × base_fraction × fraction × what `by` counts, capped, rounded.
 
     `base` holds terms `component:x`, `step:x`, `input:x`, `running` (all steps so far), `rupiah:N`; their sum below 0
-    counts as 0. `cap_day` and `cap_month` are shares of the base; `cap_running`: never more than what is left.
+    counts as 0. `account`: gross, deduction, dues, tax, or WORKING. `cap_day` and `cap_month` are shares of the base; `cap_running`: never more than what is left.
     """
 
     id: str
@@ -374,7 +375,7 @@ class _Resolver:
                 terms.update(dict.fromkeys(self.parts[name]))
             elif name in self.main.value.get("components", {}):
                 terms[f"component:{name}"] = None
-            elif name == "running" or name in [f"input:{column}" for column in INPUTS]:
+            elif name == "running" or name in [f"input:{column}" for column in MONEY_INPUTS]:
                 terms[name] = None
             else:
                 raise source.refuse(keys, f"'{name}' is no component, group, input or earlier step")

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from server.allowance.conditions import condition
-from server.allowance.regulation import Step
+from server.allowance.regulation import WORKING, Step
 from server.allowance.tables import Brackets, DatedEvents, Events, Rates, ScoreBands, denominator
 from server.attendance.prepare import ordinal
 from server.attendance.sql import div, lit, rounded
@@ -35,6 +35,8 @@ NAMED = {
     "other_gross": "penghasilan bruto lain",
     "bpjs_base": "dasar BPJS",
     "ytd_gross": "penghasilan bruto tahun berjalan",
+    "ytd_tax": "PPh 21 yang telah dipotong tahun berjalan",
+    "ytd_pension": "iuran pensiun dan hari tua tahun berjalan",
     "ptkp": "PTKP",
     "job_class": "kelas jabatan",
 }
@@ -84,8 +86,12 @@ def run_step(
         if _by_day(step):
             con.execute(_days(step, number, parts))
         con.execute(_result(step, number, parts, numerator, whole))
-        con.execute(_lines(step, number, numerator, whole))
-        con.execute(_rounding(step, number, numerator, whole))
+        if step.account == WORKING:
+            if step.by.kind != "constant" or not step.base[0].startswith("rupiah:"):
+                con.execute(_worked_out(number))
+        else:
+            con.execute(_lines(step, number, numerator, whole))
+            con.execute(_rounding(step, number, numerator, whole))
         made[f"step:{step.id}"] = (number, step.sign)
 
 
@@ -361,6 +367,14 @@ def _lines(step: Step, number: int, numerator: int, whole: int) -> str:
     if step.cap_running:
         found.append(rows(CAP_LEFT, _alone("cap_left"), "0", "r.final - r.rounded", "WHERE r.final <> r.rounded"))
     return f"INSERT INTO line {' UNION ALL '.join(found)}"
+
+
+def _worked_out(number: int) -> str:
+    """The line of a step that pays and takes nothing: what it came to stands as its base."""
+    return f"""
+INSERT INTO line
+SELECT {number}, {MAIN}, r.emp, {_alone("working")}, r.final, 1, 1, 0 FROM result_{number} r
+"""
 
 
 def _rounding(step: Step, number: int, numerator: int, whole: int) -> str:

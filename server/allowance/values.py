@@ -15,6 +15,9 @@ AMOUNT = "amount:"
 LARGEST = 10**10
 """Rupiah: anything above is a slip of the keyboard, and within it no product of a step can overflow."""
 
+MONEY_INPUTS = ("other_gross", "bpjs_base", "ytd_gross", "ytd_tax", "ytd_pension")
+"""Columns of the employees that the base of a step may name. Year to date: before this month's allowance is paid."""
+
 COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "employees": {
         **dict.fromkeys(
@@ -23,7 +26,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         ),
         "ptkp": TEXT,
         **dict.fromkeys(("start_date", "end_date", "appointed_date"), DAY),
-        **dict.fromkeys(("other_gross", "bpjs_base", "ytd_gross"), RUPIAH),
+        **dict.fromkeys(MONEY_INPUTS, RUPIAH),
         **dict.fromkeys(("account", "npwp", "flags"), TEXT),
     },
     "marks": {

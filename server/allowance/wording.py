@@ -17,6 +17,7 @@ from server.attendance.sql import div
 
 KINDS: dict[str, tuple[str, str]] = {
     "amount": ("", ""),
+    "working": ("", ""),
     "late": ("terlambat", "late"),
     "early": ("pulang sebelum waktunya", "left early"),
     "no_in": ("tidak merekam masuk", "no mark in"),
@@ -90,7 +91,7 @@ SELECT e.employee_id, CAST(d.date_text AS DATE) AS date, b.step_id AS step,
     CASE WHEN l.mk IS NOT NULL THEN COALESCE(m.ref, {instant("m.at_s", "fd", "fc", "e")} || COALESCE(' ' || m.site, ''))
         ELSE l.ref END AS fact,
     b.article, b.certainty, b.account, l.base, f.numerator, f.denominator, b.rounding, l.rupiah,
-    b.name || CASE WHEN l.kind = '' THEN '' ELSE ': ' || COALESCE(k.words, l.kind) END
+    b.name || CASE WHEN l.kind IN ('', 'working') THEN '' ELSE ': ' || COALESCE(k.words, l.kind) END
         || CASE WHEN l.minutes > 0 THEN ' ' || CAST(l.minutes AS VARCHAR) || ' menit' ELSE '' END AS text
 FROM line l
 JOIN emp e ON e.emp = l.emp
@@ -100,6 +101,6 @@ LEFT JOIN kind_label k ON k.kind = l.kind
 LEFT JOIN month_day d ON d.day = l.day
 LEFT JOIN mark_in m ON m.mk = l.mk
 {joins("m.at_s", "fd", "fc", "e")}
-WHERE l.rupiah <> 0
+WHERE l.rupiah <> 0 OR l.kind = 'working'
 ORDER BY l.emp, l.step, COALESCE(l.day, 99999999), l.sub, l.kind, l.minutes, fact, l.rupiah
 """

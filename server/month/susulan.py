@@ -16,6 +16,7 @@ from server.allowance import month as months
 from server.allowance.compute import FORFEITED, HELD, PAYABLE
 from server.allowance.models import runs
 from server.allowance.regulation import Regulation
+from server.allowance.values import MONEY_INPUTS
 from server.errors import Conflict, Refused
 from server.month import reckoning, rules, since, staff, steps
 from server.month.lines import differences
@@ -262,10 +263,10 @@ def _employees(connection: Connection, now_ms: int) -> dict[str, Mapping[str, An
     """Employees as they are on the day of payment, money as numbers; of those who left, what was known last."""
     rows = {row["employee_id"]: row for row in facts.as_of(connection, EMPLOYEES, now_ms)}
     rows |= {row["employee_id"]: row for row in people.employees(connection, now_ms)}
-    money = ("other_gross", "bpjs_base", "ytd_gross")
     return {
-        employee_id: row | {name: int(row[name]) if row[name] else None for name in money}
+        employee_id: row | {name: int(known[name]) if known.get(name) else None for name in MONEY_INPUTS}
         for employee_id, row in rows.items()
+        for known in [people.from_columns(row)]
     }
 
 

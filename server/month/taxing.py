@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from server.allowance.regulation import Regulation, Step
+from server.allowance.regulation import WORKING, Regulation, Step
 from server.allowance.tables import Brackets, Rates
 
 _KNOWN = {"employment", "golongan", "job_class", "flag", "not_flag", "months"}
@@ -36,10 +36,13 @@ def tax_on(
         if gate.effect == "hold" and "months" in gate.when and _applies(gate.when, employee, paid_in):
             return [], gate.name["id"]
     lines = []
+    worked_out = {f"step:{step.id}" for step in regulation.steps if step.account == WORKING}
     for step in regulation.steps:
         variable = any(not term.startswith(("input:", "rupiah:")) for term in step.base)
         if step.account != "tax" or not variable:
             continue
+        if worked_out.intersection(step.base) and _applies(step.when, employee, paid_in):
+            return [], f"langkah pajak {step.id} tidak dapat diterapkan pada susulan"
         if not set(step.when) <= _KNOWN or step.cap_day or step.cap_month or step.cap_running or step.ceiling:
             return [], f"langkah pajak {step.id} tidak dapat diterapkan pada susulan"
         if not _applies(step.when, employee, paid_in):

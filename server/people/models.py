@@ -12,7 +12,7 @@ EMPLOYEE_COLUMNS = (
     "start_date", "end_date", "appointed_date", "other_gross", "bpjs_base", "ytd_gross", "account", "npwp", "flags",
 )  # fmt: skip
 AMOUNTS = "amounts"
-"""Canonical JSON of the `amount:<component>` columns, so that a new component needs no new schema."""
+"""JSON of the columns that not everybody has: `amount:<component>`, and the year's tax and pension contributions."""
 
 EMPLOYEES = fact_kind("employees", (*EMPLOYEE_COLUMNS, AMOUNTS), ("employee_id",))
 

@@ -17,7 +17,6 @@ from server import facts
 from server.errors import Conflict, NotFound, Refused
 from server.people.models import AMOUNTS, EMPLOYEE_COLUMNS, EMPLOYEES, officers, person_keys
 
-AMOUNT = "amount:"
 _OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,64}\Z")
 
 
@@ -57,8 +56,10 @@ def officer(connection: Connection, officer_id: str) -> Officer:
 
 
 def to_columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An employee as imported, with `amount:` columns, as the columns of the fact."""
-    amounts = {name: str(value) for name, value in row.items() if name.startswith(AMOUNT) and value not in (None, "")}
+    """An employee as imported, further columns included, as the columns of the fact."""
+    amounts = {
+        name: str(value) for name, value in row.items() if name not in EMPLOYEE_COLUMNS and value not in (None, "")
+    }
     text = json.dumps(amounts, ensure_ascii=False, sort_keys=True) if amounts else ""
     return {name: row.get(name) for name in EMPLOYEE_COLUMNS} | {AMOUNTS: text}
 
