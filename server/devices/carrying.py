@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import stat
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from protocol.batch import unpack
 from protocol.carried import MAX_CARRIED, Carried, open_carried
 from protocol.checkpoint import open_checkpoint
 from protocol.errors import ProtocolError
+from protocol.keychange import KIND
 from protocol.note import MAX_NOTE_BYTES
 from server.devices import ingest, manifests
 from server.devices import service as devices
@@ -37,7 +40,9 @@ def take(parts: Services, source: Path) -> Taken:
     taken = Taken()
     folders: dict[tuple[Path, str], devices.Device] = {}
     left: Counter[str] = Counter()
-    for path in _batches(source, taken):
+    files = _batches(source, taken)
+    _announce_keys(parts, files)
+    for path in files:
         try:
             carried = open_carried(_read(path, MAX_CARRIED))
             name = carried.signature.device
@@ -103,6 +108,17 @@ def _batches(source: Path, taken: Taken) -> list[Path]:
     if not found:
         raise Refused(f"{source}: holds no batches; a stick gets them at the kiosk with: hadir kiosk export {source}")
     return found
+
+
+def _announce_keys(parts: Services, files: list[Path]) -> None:
+    """Changes of key first, as by HTTP: the files before a change are signed by the new key as well."""
+    for path in files:
+        with suppress(ProtocolError, OSError):  # named when the file's turn comes
+            batch = unpack(open_carried(_read(path, MAX_CARRIED)).batch)
+            for data in batch.entries:
+                if KIND.encode() in data:
+                    with suppress(ProtocolError, ServerError), parts.database.write() as connection:
+                        devices.change_key(connection, batch.device, data, parts.clock.now_ms())
 
 
 def _take_one(parts: Services, carried: Carried) -> tuple[devices.Device, str]:

@@ -11,7 +11,9 @@ from sqlalchemy import select
 
 from protocol.carried import carry
 from protocol.checkpoint import Checkpoint
+from protocol.keychange import KIND, change_body
 from protocol.merkle import Frontier
+from protocol.note import Signer
 from server.attendance import events
 from server.devices import carrying
 from server.devices.models import conflicts, entries, flags
@@ -183,6 +185,22 @@ def test_a_bad_entry_is_quarantined_and_blocks_nothing(kiosk, stick):
     fill(stick, kiosk, (0, 3))
     assert import_stick(kiosk.server, stick).code == 0
     assert [bool(row["quarantined"]) for row in stored(kiosk, entries)] == [False, True, False]
+
+
+def test_a_stick_announces_the_change_of_key_that_it_brings(kiosk, stick):
+    kiosk.record()
+    kiosk.entries.append(b"not an entry")
+    old = kiosk.signer
+    new = Signer.generate(old.name)
+    kiosk.record(KIND, **change_body(kiosk.name, len(kiosk.entries), old, new))
+    kiosk.record()
+    kiosk.signer = new
+    fill(stick, kiosk, (0, 1), (1, 4))
+    done = import_stick(kiosk.server, stick)
+    assert (done.code, done.err) == (0, "")
+    assert len(stored(kiosk, entries)) == 4
+    kiosk.signer = old
+    assert kiosk.send(4).status_code == 401
 
 
 def test_a_revoked_devices_stick_is_refused(kiosk, filled):
