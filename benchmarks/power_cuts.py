@@ -14,13 +14,13 @@ from simulation.machine.emulator import MachineFailed
 from simulation.machine.system import CannotBuild, System, build
 
 # What must be seen to fail: SQLite that does not wait for the disk, and a file system that does not flush it.
-CONTROLS = {"control: synchronous = OFF": "hadir.journal=careless", "control: barrier=0": "rootflags=barrier=0"}
+CONTROLS = {"control: synchronous = OFF": "journal", "control: barrier=0": "disk"}
 
 
-def show(name: str, system: System, folder: Path, options: argparse.Namespace, cuts: int, task: str = "") -> Result:
+def show(name: str, system: System, folder: Path, options: argparse.Namespace, cuts: int, careless: str = "") -> Result:
     """Record one run, cut it, and print its row; what went wrong stands below it."""
     start = time.perf_counter()
-    result = Result(record(system, folder, options.marks, task))
+    result = Result(record(system, folder, options.marks, careless))
     for outcome in cut(system, folder, result.recording, cuts, options.seed):
         result.outcomes.append(outcome)
         print("." if outcome.sound else "x", end="", file=sys.stderr, flush=True)
@@ -36,8 +36,9 @@ def show(name: str, system: System, folder: Path, options: argparse.Namespace, c
     )
     print(f"{name:<28}" + "".join(f"{column:>14,}" for column in columns) + f"{minutes:>10.1f} min", flush=True)
     for outcome in outcomes:
-        if wrong := outcome.corrupt or outcome.failed:
-            print(f"    after {outcome.acknowledged} marks: {wrong}")
+        if not outcome.sound:
+            wrong = outcome.corrupt or outcome.failed or f"{outcome.lost} lost"
+            print(f"    after {outcome.acknowledged} marks, unflushed writes {outcome.unflushed}: {wrong}")
     return result
 
 
@@ -66,8 +67,8 @@ def run(folder: Path, options: argparse.Namespace) -> int:
     system = build(folder)
     headings = ("disk requests", "cuts", "acknowledged", "lost", "corrupt", "did not start")
     print(f"{'':<28}" + "".join(f"{heading:>14}" for heading in headings))
+    controls = [show(name, system, folder, options, options.control_cuts, left) for name, left in CONTROLS.items()]
     product = show("product", system, folder, options, options.cuts)
-    controls = [show(name, system, folder, options, options.control_cuts, task) for name, task in CONTROLS.items()]
     sound = all(control.broken for control in controls)
     verdict = "as they must" if sound else "NOT as they must"
     emulator = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)

@@ -46,8 +46,12 @@ class Recording:
 
 @dataclass(slots=True)
 class Outcome:
-    """One cut: marks acknowledged before it, how many of them (or of what the server held) are lost, what is wrong."""
+    """One cut: the mixture of unflushed writes, the marks acknowledged before, how many are lost, what else is wrong.
 
+    Lost is also what the server had acknowledged and does not hold.
+    """
+
+    unflushed: str
     acknowledged: int
     lost: int = 0
     corrupt: str = ""
@@ -72,11 +76,11 @@ class Result:
         return sum(not outcome.sound for outcome in self.outcomes)
 
 
-def record(system: System, folder: Path, marks: int, options: str = "") -> Recording:
-    """Boot a fresh copy and let it make marks; `options` go to its kernel. MachineFailed if it does not get through."""
+def record(system: System, folder: Path, marks: int, careless: str = "") -> Recording:
+    """Boot a fresh copy and let it make marks; `careless` as in `guest.py`. MachineFailed if it cannot."""
     disk, log = folder / "disk.img", folder / "writes.log"
     _copy(system.image, disk)
-    task = f"hadir.task=work hadir.marks={marks} {options}"
+    task = f"hadir.task=work hadir.marks={marks} hadir.careless={careless}"
     with Machine(system, disk, task, folder / "work.console", log) as machine:
         heard = list(_hear(machine))
     return Recording(read_log(log), heard)
@@ -88,14 +92,16 @@ def cut(system: System, folder: Path, recording: Recording, cuts: int, seed: int
     for place in [*sorted(rng.sample(recording.places, cuts - 1)), len(recording.log)]:
         disk = folder / "disk.img"
         _copy(system.image, disk)
+        marks, held = recording.promised(place)
+        outcome = Outcome(rng.choice(MIXTURES), len(marks))
         with disk.open("r+b") as file:
-            leave(file, recording.log[:place], mixture(rng.choice(MIXTURES), rng))
-        yield examine(system, disk, folder / "check.console", *recording.promised(place))
+            leave(file, recording.log[:place], mixture(outcome.unflushed, rng))
+        _examine(outcome, system, disk, folder / "check.console", marks, held)
+        yield outcome
 
 
-def examine(system: System, disk: Path, console: Path, marks: Sequence[str], held: int) -> Outcome:
+def _examine(outcome: Outcome, system: System, disk: Path, console: Path, marks: Sequence[str], held: int) -> None:
     """Boot what a cut left and compare with what was promised; it ends at the first thing that is wrong."""
-    outcome = Outcome(len(marks))
     try:
         with Machine(system, disk, "hadir.task=check", console) as machine:
             for heard in _hear(machine):
@@ -104,7 +110,6 @@ def examine(system: System, disk: Path, console: Path, marks: Sequence[str], hel
                     break
     except MachineFailed as error:
         outcome.failed = str(error)
-    return outcome
 
 
 def judge(outcome: Outcome, said: dict[str, Any], marks: Sequence[str], held: int) -> None:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import sqlite3
+import subprocess
 import threading
 import time
 import traceback
@@ -56,13 +57,19 @@ class CarelessJournal(Journal):
         return connection
 
 
-def work(line: Line, marks: int, opened: type[Journal]) -> None:
-    """A new server, a claim, then marks, each said as soon as the lamp would be green; every few a contact."""
+def work(line: Line, marks: int, careless: str) -> None:
+    """A new server, a claim, then marks, each said as soon as the lamp would be green; every few a contact.
+
+    `careless`: what the negative control leaves out: `journal`, its syncs; `disk`, the file system's flushes.
+    """
     token = _new_server()
     _start_server()
     claim(_KIOSK, _URL, token)
     device = load_device(_KIOSK)
     threading.Thread(target=_write_what_nobody_syncs, daemon=True).start()
+    if careless == "disk":
+        subprocess.run(["mount", "-o", "remount,barrier=0", "/"], check=True)
+    opened = CarelessJournal if careless == "journal" else Journal
     journal = opened(_KIOSK / "journal.db", device.name, device.signer, _CLOCK)
     syncer = Syncer(device, _URL, _KIOSK, _CLOCK)
     line.say("ready", kernel=os.uname().release, sqlite=sqlite3.sqlite_version)
@@ -167,15 +174,14 @@ def _write_what_nobody_syncs() -> None:
 
 
 def main() -> None:
-    """Do what the kernel's command line says: `hadir.task=work|check`, `hadir.marks=N`, `hadir.journal=careless`."""
+    """Do what the kernel's command line says, by the options `hadir.task`, `hadir.marks` and `hadir.careless`."""
     options = dict(word.partition("=")[::2] for word in Path("/proc/cmdline").read_text().split())
     with _LINE.open("r+b", buffering=0) as stream:
         tty.setraw(stream.fileno())
         line = Line(stream)
         try:
             if options["hadir.task"] == "work":
-                careless = options.get("hadir.journal") == "careless"
-                work(line, int(options["hadir.marks"]), CarelessJournal if careless else Journal)
+                work(line, int(options["hadir.marks"]), options.get("hadir.careless", ""))
             else:
                 check(line)
         except Exception as error:

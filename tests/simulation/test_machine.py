@@ -123,9 +123,9 @@ def test_only_what_was_said_before_the_cut_was_promised():
     ],
 )
 def test_two_marks_of_which_the_server_held_one(said, wrong):
-    outcome = Outcome(2)
+    outcome = Outcome("torn", 2)
     judge(outcome, said, ["a", "b"], 1)
-    assert outcome == Outcome(2, **wrong)
+    assert outcome == Outcome("torn", 2, **wrong)
     assert outcome.sound == (not wrong)
 
 
