@@ -66,8 +66,8 @@ def take(parts: Services, source: Path) -> Taken:
         if folder.name != name:
             continue  # a single file, brought in another way: nobody looks for a cursor beside it
         try:
-            _compare(folder / "checkpoint", device, held.size, taken)
             _put(folder / "cursor", held.sign(parts.keyring.cursor))
+            _compare(folder / "checkpoint", device, held.size, taken)
         except (ProtocolError, OSError) as error:
             taken.problems.append(f"{folder}: {_said(error)}")
     return taken
