@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -12,18 +12,22 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kiosk.errors import ClaimError, JournalError
 from kiosk.files import make_folder, write_durably
 from kiosk.journal import JournalReader
+from protocol.errors import ProtocolError
 from protocol.keychange import new_key
 from protocol.manifest import Delegation, open_delegation
 from protocol.note import Signer, Verifier
 
 SIGNING, SUCCESSOR = "signing.key", "signing.next"
 """Files in `keys`. The second is there from when a change of key begins until the first has its content."""
+_DELEGATIONS = "delegations"
+"""Folder of those that came after the claim's, each a note that root signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """A claimed device. `signer` signs checkpoints and requests, `sealing` opens galleries sealed for it.
 
+    `delegation`: the newest that came; `former`: those before it, by which only what was applied under them is opened.
     `successor`: a key made to take the place of `signer`; the journal, where it can be read, says that it has not yet.
     """
 
@@ -34,11 +38,17 @@ class Device:
     root: Verifier
     delegation: Delegation
     successor: Signer | None = None
+    former: tuple[Delegation, ...] = ()
 
     @property
     def gallery_key(self) -> Verifier:
         """Signs manifests."""
         return Verifier.parse(self.delegation.gallery_key)
+
+    @property
+    def gallery_keys(self) -> list[Verifier]:
+        """The gallery key, and those that signed manifests before it."""
+        return [Verifier.parse(one.gallery_key) for one in (self.delegation, *self.former)]
 
     @property
     def cursor_key(self) -> Verifier:
@@ -101,7 +111,31 @@ def load_device(state_dir: Path) -> Device:
         if _changed_to(state_dir / "journal.db") == successor.verifier:
             signer, successor = successor, None
     sealing = X25519PrivateKey.from_private_bytes(_read_key(folder / "sealing.key"))
-    return Device(name, origin, signer, sealing, root, delegation, successor)
+    return refreshed(state_dir, Device(name, origin, signer, sealing, root, delegation, successor))
+
+
+def refreshed(state_dir: Path, device: Device) -> Device:
+    """The device with the delegations that have come since it was loaded."""
+    known = {one.version: one for one in (*device.former, device.delegation)}
+    for path in (state_dir / _DELEGATIONS).glob("*.note"):
+        with suppress(OSError, ProtocolError):  # one that is damaged comes again
+            delegation = open_delegation(path.read_bytes(), device.root)
+            known.setdefault(delegation.version, delegation)
+    *former, newest = (known[version] for version in sorted(known))
+    return replace(device, delegation=newest, former=tuple(former))
+
+
+def adopt_delegation(state_dir: Path, device: Device, note: bytes) -> Device:
+    """Keep a delegation that root signed and that is newer than all before; the device with it.
+
+    Raises:
+        ProtocolError: it is not root's, or not newer.
+    """
+    delegation = open_delegation(note, device.root)
+    if delegation.version <= device.delegation.version:
+        raise ProtocolError(f"delegation {delegation.version} is not newer than {device.delegation.version}: refused")
+    write_durably(state_dir / _DELEGATIONS / f"{delegation.version}.note", note)
+    return refreshed(state_dir, device)
 
 
 def _changed_to(journal: Path) -> Verifier | None:

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from kiosk.device import Device
+from kiosk.device import Device, refreshed
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
 from kiosk.matcher import Templates
@@ -38,6 +38,7 @@ class GalleryStore:
     """Two folders: `inbox`, where sync leaves what the server sent, and `applied`, what the station runs on."""
 
     def __init__(self, state_dir: Path, device: Device) -> None:
+        self._state_dir = state_dir
         self._inbox = state_dir / "inbox"
         self._applied = state_dir / "applied"
         self._device = device
@@ -49,7 +50,10 @@ class GalleryStore:
         write_durably(self._inbox / "manifest.note", note)
 
     def applied_version(self) -> int:
-        """Version of the applied manifest, 0 when there is none that can be read."""
+        """Version of the applied manifest, 0 when there is none that can be read and that the gallery key signed.
+
+        So a new gallery key counts anew, and a stolen one that signed a version beyond all others blocks nothing.
+        """
         try:
             return self._open(self._applied / "manifest.note").version
         except GalleryError:
@@ -66,13 +70,18 @@ class GalleryStore:
         return True
 
     def judge(self, offered: Manifest, now_ms: int) -> None:
-        """GalleryError for a manifest of another device, older than the one applied, or expired."""
+        """GalleryError for a manifest of another device, older than the one applied, or expired like its delegation."""
         if offered.device != self._device.name:
             raise GalleryError(f"the manifest is for {offered.device}, this device is {self._device.name}: refused")
         if offered.version < (held := self.applied_version()):
             raise GalleryError(f"the manifest has version {offered.version}, {held} is applied already: refused")
         if offered.expires_ms < now_ms:
             raise GalleryError(f"manifest {offered.version} has expired: ask the server for a new one")
+        if self._device.delegation.expires_ms < now_ms:
+            raise GalleryError(
+                f"the delegation of the key that signed manifest {offered.version} has expired: a new one comes with "
+                "the next contact, once the server has it (hadir server delegate)"
+            )
 
     def load(self, embedder: str, dimension: int) -> Site:
         """The applied site. An expired manifest still runs: it only takes no successor's place.
@@ -94,6 +103,7 @@ class GalleryStore:
         note = self._inbox / "manifest.note"
         if not note.exists():
             return None
+        self._device = refreshed(self._state_dir, self._device)
         offered = self._open(note)
         if offered.version == self.applied_version() and self.is_whole():
             self._clear_inbox()
@@ -115,9 +125,11 @@ class GalleryStore:
         self._clear_inbox()
         return site
 
-    def _open(self, path: Path) -> Manifest:
+    def _open(self, path: Path, former: bool = False) -> Manifest:
+        """A manifest that the gallery key signed; `former`: or one that was the gallery key when it was applied."""
+        keys = self._device.gallery_keys if former else [self._device.gallery_key]
         try:
-            return open_manifest(path.read_bytes(), self._device.gallery_key)
+            return open_manifest(path.read_bytes(), *keys)
         except (OSError, ProtocolError) as error:
             raise GalleryError(
                 f"the manifest {path} cannot be used: {error}. The next sync brings a new one"
@@ -125,7 +137,7 @@ class GalleryStore:
 
     def _load(self, folder: Path, embedder: str, dimension: int) -> Site:
         note = folder / "manifest.note"
-        manifest = self._open(note)
+        manifest = self._open(note, former=folder == self._applied)
         digest = sha256(note.read_bytes()).hexdigest()
         reference = manifest.gallery
         if reference is None:

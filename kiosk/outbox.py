@@ -49,6 +49,11 @@ class Outbox:
         found = reader.read(max(0, reader.size() - 1), 1) if reader else []
         return found[0] if found else None
 
+    def key_changes(self) -> list[bytes]:
+        """The entries that changed the device's key."""
+        reader = self._opened()
+        return reader.key_changes() if reader else []
+
     def tree(self, size: int) -> Frontier:
         """The tree of the first `size` entries, which must be there; none may lie before `base`."""
         reader, tree = self._opened(), self.base()

@@ -68,6 +68,8 @@ def prune(journal: Journal, device: Device, keep_days: int, request: dict[str, A
         return {"error": f"not pruned: {error}"}
     if not older.device == newer.device == device.name or older.epoch != newer.epoch:
         return {"error": "not pruned: the cursors are of another device or of two epochs"}
+    if newer.time_ms > device.delegation.expires_ms:
+        return {"error": "not pruned: the delegation of the cursor key has expired"}
     if newer.time_ms - older.time_ms < keep_days * DAY_MS:
         return {"error": f"not pruned: the server has not held these entries for {keep_days} days"}
     if not older.size <= newer.size <= journal.size:

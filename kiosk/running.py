@@ -14,7 +14,7 @@ from kiosk.cameras.reopening import ReopeningCamera
 from kiosk.clock import Clock, FrameClock, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
-from kiosk.device import Device, load_device
+from kiosk.device import Device, load_device, refreshed
 from kiosk.embedder import DlibEmbedder, EmbedderWorker
 from kiosk.errors import CameraError, ClaimError, GalleryError, JournalError
 from kiosk.faces import FaceTracker
@@ -70,7 +70,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
             {
                 "apply": lambda request: _apply(station, store, clock),
                 "change_key": lambda request: _change_key(journal, config.state_dir),
-                "prune": lambda request: _prune(journal, device, config.keep_days, request),
+                "prune": lambda request: _prune(journal, refreshed(config.state_dir, device), config, request),
                 "status": lambda request: station.status(),
             },
         )
@@ -159,9 +159,9 @@ def _change_key(journal: Journal, state_dir: Path) -> dict[str, Any]:
     return {"entries": journal.size}
 
 
-def _prune(journal: Journal, device: Device, keep_days: int, request: dict[str, Any]) -> dict[str, Any]:
+def _prune(journal: Journal, device: Device, config: KioskConfig, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return prune(journal, device, keep_days, request)
+        return prune(journal, device, config.keep_days, request)
     except JournalError as error:
         return {"error": str(error)}
 

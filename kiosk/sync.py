@@ -16,18 +16,19 @@ from typing import Any
 from kiosk.clock import Clock, Reading, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
-from kiosk.device import Device, load_device
+from kiosk.device import Device, adopt_delegation, load_device
 from kiosk.errors import JournalError, KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.outbox import Outbox
 from kiosk.pruning import CursorHistory
 from kiosk.service import notify, stopping
-from kiosk.transport import MAX_ANSWER_BYTES, Answer, ServerBusy, Transport
+from kiosk.transport import MAX_ANSWER_BYTES, Answer, NotRecognised, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
+from protocol.keychange import new_key
 from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.merkle import Frontier
 
@@ -115,6 +116,8 @@ class SyncState:
 class Syncer:
     """One device's way to its server."""
 
+    _device: Device
+
     def __init__(
         self,
         device: Device,
@@ -125,13 +128,12 @@ class Syncer:
         authority: Path | None = None,
         keep_days: int = 120,
     ) -> None:
-        self._device = device
+        self._state_dir = state_dir
         self._keep_days = keep_days
         self._clock = clock
         self._status = status
-        self._outbox = Outbox(state_dir / "journal.db", device.signer.verifier)
+        self._act_as(device)
         self._state = SyncState(state_dir / "sync.db")
-        self._store = GalleryStore(state_dir, device)
         self._socket = state_dir / "station.sock"
         self._transport = Transport(server, authority)
         self._download: _Download | None = None
@@ -149,9 +151,22 @@ class Syncer:
         Raises:
             SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
         """
+        changes = self._outbox.key_changes()
+        if changes and new_key(changes[-1]) != self._device.signer.verifier:
+            self._outbox.close()
+            self._act_as(load_device(self._state_dir))  # the key was changed while sync ran
         frontier = self.acknowledged()
         body, grown = self.pack_next(frontier)
-        response = self._send("POST", "batches", body)
+        try:
+            response = self._send("POST", "batches", body)
+        except NotRecognised:
+            if not changes:
+                raise
+            for change in changes:
+                self._send("POST", "key", change)
+            response = self._send("POST", "batches", body)
+        if _number(response, "Hadir-Delegation") > self._device.delegation.version:
+            self.take_delegation(str(self._transport.send_json("GET", "/v1/status").get("delegation")).encode())
         cursor = self._cursor(response.content)
         if response.status == 409 or cursor.size != grown.size:
             frontier = self._frontier_at(cursor)
@@ -164,7 +179,7 @@ class Syncer:
         else:
             self._state.save(cursor, grown, response.content)
         self._ask_to_prune()
-        manifest = self._fetch_manifest(int(response.headers.get("Hadir-Manifest", "0")), cursor.size)
+        manifest = self._fetch_manifest(_number(response, "Hadir-Manifest"), cursor.size)
         return Progress(cursor.size, self._outbox.size() - cursor.size, manifest, self._download is not None)
 
     def acknowledged(self) -> Frontier:
@@ -183,6 +198,17 @@ class Syncer:
         entries, grown = self._outbox.next_batch(frontier)
         backlog = self._outbox.size() - grown.size
         return pack(self._batch(frontier.size, entries, grown, backlog)), grown
+
+    def take_delegation(self, note: bytes) -> None:
+        """Believe from now on the keys that root names there; SyncError when it is not root's, or not newer."""
+        try:
+            self._device = adopt_delegation(self._state_dir, self._device, note)
+        except ProtocolError as error:
+            raise SyncError(f"the server's delegation is not believed: {error}") from error
+        except OSError as error:
+            raise SyncError(f"the delegation cannot be kept here: {error.strerror}") from error
+        self._store = GalleryStore(self._state_dir, self._device)
+        self._download = None
 
     def take_cursor(self, note: bytes) -> Cursor:
         """Remember what a cursor acknowledges that did not come by the network.
@@ -238,6 +264,11 @@ class Syncer:
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
             if stop(wait_s):
                 return
+
+    def _act_as(self, device: Device) -> None:
+        self._device = device
+        self._outbox = Outbox(self._state_dir / "journal.db", device.signer.verifier)
+        self._store = GalleryStore(self._state_dir, device)
 
     def _batch(self, first: int, entries: list[bytes], grown: Frontier, backlog: int) -> Batch:
         now = self._now(entries)
@@ -342,6 +373,12 @@ class Syncer:
 
     def _send(self, method: str, what: str, body: bytes = b"") -> Answer:
         return self._transport.send_as(self._device, self._clock.read().wall_ms, method, what, body)
+
+
+def _number(response: Answer, header: str) -> int:
+    """What the server says in a header, signed by nobody: a hint on what to fetch; 0 when it says nothing usable."""
+    text = response.headers.get(header, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def open_syncer(config: KioskConfig) -> Syncer:

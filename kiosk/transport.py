@@ -26,6 +26,10 @@ class ServerBusy(SyncError):
         self.retry_after_s = retry_after_s
 
 
+class NotRecognised(SyncError):
+    """The server does not know the key that signed the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server said: 200, 201 or 409 (it holds something else than we thought)."""
@@ -89,7 +93,8 @@ class Transport:
             wait = response.headers.get("Retry-After", "")
             raise ServerBusy(f"{self._server} is busy", min(3600.0, float(wait)) if wait.isdigit() else 0.0)
         if response.status_code not in (200, 201, 409):
-            raise SyncError(f"{self._server} refused {method} {path}: {_said(response.status_code, content)}")
+            refused = NotRecognised if response.status_code == 401 else SyncError
+            raise refused(f"{self._server} refused {method} {path}: {_said(response.status_code, content)}")
         return Answer(response.status_code, response.headers, content)
 
     def _read(self, response: requests.Response) -> bytes:

@@ -66,9 +66,9 @@ def open_delegation(data: bytes, root: Verifier) -> Delegation:
     return Delegation(**value)
 
 
-def open_manifest(data: bytes, gallery_key: Verifier) -> Manifest:
-    """The manifest in a note signed by the gallery key. Whose it is and how old, the caller judges."""
-    value = _open(_MANIFEST, data, gallery_key)
+def open_manifest(data: bytes, *gallery_keys: Verifier) -> Manifest:
+    """The manifest in a note signed by one of the gallery keys. Whose it is and how old, the caller judges."""
+    value = _open(_MANIFEST, data, *gallery_keys)
     _expect(
         "manifest",
         value,
@@ -96,8 +96,8 @@ def _sign(magic: str, value: dict[str, Any], signer: Signer) -> bytes:
     return sign_note(f"{magic}\n{canonical.encode(value).decode()}\n", signer)
 
 
-def _open(magic: str, data: bytes, verifier: Verifier) -> dict[str, Any]:
-    first, _, rest = open_note(data, [verifier]).partition("\n")
+def _open(magic: str, data: bytes, *verifiers: Verifier) -> dict[str, Any]:
+    first, _, rest = open_note(data, verifiers).partition("\n")
     if first != magic or not rest.endswith("\n"):
         raise ProtocolError(f"{magic}: the note is a {first!r}")
     return canonical.decode_object(rest[:-1].encode())

@@ -13,6 +13,8 @@ from protocol.note import Signer, Verifier
 from server.errors import ConfigError, Refused
 
 DELEGATION_MS = 400 * 86_400_000
+SOON_MS = 60 * 86_400_000
+"""With less than this left of a delegation, `hadir server run` says so."""
 _ONLINE = ("gallery", "cursor")
 
 
@@ -20,7 +22,8 @@ _ONLINE = ("gallery", "cursor")
 class Keyring:
     """`root` verifies; its seed may be taken offline: only a new delegation needs it.
 
-    `delegation` is root's note on the gallery and cursor keys, `log_delegation` that on the log key.
+    `delegation` is root's note on the gallery and cursor keys, `delegated` what it says, `log_delegation` the note on
+    the log key.
     """
 
     root: Verifier
@@ -28,6 +31,7 @@ class Keyring:
     cursor: Signer
     log: Signer
     delegation: bytes
+    delegated: Delegation
     log_delegation: bytes
 
 
@@ -47,8 +51,11 @@ def create(directory: Path, origin: str, now_ms: int) -> Keyring:
     return load(directory, origin)
 
 
-def delegate(directory: Path, origin: str, now_ms: int) -> Keyring:
-    """Sign the next delegation with root's seed; Refused when that is offline."""
+def delegate(directory: Path, origin: str, now_ms: int, *, new_keys: bool = False) -> Keyring:
+    """Sign the next delegation with root's seed, of new gallery and cursor keys if asked; Refused when that is offline.
+
+    A cut before the end leaves keys that no delegation names: the server says so, and the same call again mends it.
+    """
     try:
         root = _signer(directory, origin, "root")
     except ConfigError as error:
@@ -56,6 +63,8 @@ def delegate(directory: Path, origin: str, now_ms: int) -> Keyring:
     if not (directory / "log.seed").exists():  # an installation from before there was a national log
         _delegate_log(directory, origin, root, now_ms)
     held = open_delegation(_read(directory / "delegation").encode(), root.verifier)
+    for name in _ONLINE if new_keys else ():
+        _write(directory / f"{name}.seed", Signer.generate(f"{origin}/{name}").seed.hex())
     _delegate(directory, origin, root, held.version + 1, now_ms)
     return load(directory, origin)
 
@@ -87,7 +96,7 @@ def load(directory: Path, origin: str) -> Keyring:
         raise ConfigError(f"{log_file}: {error}") from error
     if delegated != log.verifier:
         raise ConfigError(f"{log_file}: delegates to another key than that of log.seed; restore the one that fits")
-    return Keyring(root, gallery, cursor, log, note, log_note)
+    return Keyring(root, gallery, cursor, log, note, delegation, log_note)
 
 
 def _delegate_log(directory: Path, origin: str, root: Signer, now_ms: int) -> None:

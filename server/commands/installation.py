@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from server import clock, config, keys
 from server.commands.common import Commands, opened, shown_time
@@ -14,7 +15,10 @@ def register(commands: Commands) -> None:
     """Add the commands."""
     commands.add("init", _init, "Make keys and database of a new server.", "hadir server init --config server.yaml")
     commands.add("run", _run, "Serve devices and auditors over HTTP.", "hadir server run --config server.yaml")
-    commands.add("delegate", _delegate, "Sign the next delegation with root's seed.", "hadir server delegate")
+    delegate = commands.add(
+        "delegate", _delegate, "Sign the next delegation with root's seed.", "hadir server delegate --new-keys"
+    )
+    delegate.add_argument("--new-keys", action="store_true", help="for new gallery and cursor keys: the old ones end")
     commands.add("restored", _restored, "Say that the database came from a backup.", "hadir server restored")
 
 
@@ -30,14 +34,20 @@ def _run(options: argparse.Namespace) -> None:
     # Here, because no other command needs the web server's packages in memory.
     from server.running import run
 
-    run(config.load(options.config), lambda address: print(f"listening on {address}", flush=True))
+    settings = config.load(options.config)
+    expires_ms = keys.load(settings.state_dir / "keys", settings.origin).delegated.expires_ms
+    if expires_ms - clock.of(settings).now_ms() < keys.SOON_MS:
+        warning = f"the delegation ends on {shown_time(expires_ms)}; after that no device applies anything new"
+        print(f"{warning}. Bring root's seed back for: hadir server delegate", file=sys.stderr)
+    run(settings, lambda address: print(f"listening on {address}", flush=True))
 
 
 def _delegate(options: argparse.Namespace) -> None:
     settings = config.load(options.config)
     now_ms = clock.of(settings).now_ms()
-    keys.delegate(settings.state_dir / "keys", settings.origin, now_ms)
-    print(f"signed a delegation until {shown_time(now_ms + keys.DELEGATION_MS)}; restart the server")
+    keyring = keys.delegate(settings.state_dir / "keys", settings.origin, now_ms, new_keys=options.new_keys)
+    until = shown_time(keyring.delegated.expires_ms)
+    print(f"signed delegation {keyring.delegated.version} until {until}; restart the server")
 
 
 def _restored(options: argparse.Namespace) -> None:

@@ -7,8 +7,9 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, delete, select
 
+from protocol.errors import ProtocolError
 from protocol.gallery import Gallery, seal
-from protocol.manifest import GalleryReference, Manifest
+from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.note import Signer
 from server.devices.models import manifests, sealed_galleries
 from server.devices.service import Device
@@ -52,10 +53,18 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
 
 
 def renew(connection: Connection, device: Device, signer: Signer, now_ms: int) -> None:
-    """A new manifest for a device whose newest has little time left."""
-    _, expires_ms = latest(connection, device.name)
-    if expires_ms - now_ms < RENEWED_MS:
+    """A new manifest for a device whose newest is due."""
+    if due(*latest(connection, device.name), signer, now_ms):
         publish(connection, [device], signer, now_ms)
+
+
+def due(note: bytes, expires_ms: int, signer: Signer, now_ms: int) -> bool:
+    """Whether a manifest has little time left, or is signed by a key that gave its place to `signer`."""
+    try:
+        open_manifest(note, signer.verifier)
+    except ProtocolError:
+        return True
+    return expires_ms - now_ms < RENEWED_MS
 
 
 def latest_version(connection: Connection, device: str) -> int | None:

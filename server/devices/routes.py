@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from protocol.errors import ProtocolError
 from server.devices import ingest, manifests
 from server.devices import service as devices
-from server.errors import Conflict
+from server.errors import Refused
 from server.services import Services
 from server.web import Signed, bounded_body, services, signed, writer
 
@@ -42,7 +42,10 @@ def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Servic
     outcome = ingest.receive(parts.database, log_key, request.device, request.signature, request.body, parts.clock)
     note = outcome.cursor.sign(parts.keyring.cursor)
     with parts.database.read() as connection:
-        headers = {"Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0)}
+        headers = {
+            "Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0),
+            "Hadir-Delegation": str(parts.keyring.delegated.version),
+        }
     if outcome.problem:
         return Response(note, 409, headers | {"Hadir-Problem": outcome.problem}, NOTE)
     return Response(note, media_type=NOTE, headers=headers)
@@ -56,7 +59,7 @@ def key(
     with parts.database.write() as connection:
         problem = devices.change_key(connection, device, body, parts.clock.now_ms())
     if problem:
-        raise Conflict(f"{problem}: the device needs a look and a new claim")
+        raise Refused(f"{problem}: the device needs a look and a new claim")
     return {"device": device}
 
 
@@ -69,11 +72,11 @@ def cursor(request: Annotated[Signed, Depends(signed)], parts: Annotated[Service
 
 @router.get("/v1/devices/{device}/manifest")
 def manifest(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
-    """The newest manifest; renewed first when it would soon expire."""
+    """The newest manifest; renewed first when it is due."""
     now_ms = parts.clock.now_ms()
     with parts.database.read() as connection:
         note, expires_ms = manifests.latest(connection, request.device.name)
-    if expires_ms - now_ms < manifests.RENEWED_MS:
+    if manifests.due(note, expires_ms, parts.keyring.gallery, now_ms):
         with parts.database.write() as connection:
             manifests.renew(connection, request.device, parts.keyring.gallery, now_ms)
             note, _ = manifests.latest(connection, request.device.name)

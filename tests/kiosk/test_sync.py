@@ -7,7 +7,7 @@ import re
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,10 +22,13 @@ from kiosk.errors import ClaimError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
 from kiosk.pruning import DAY_MS, prune
+from kiosk.rekeying import change_key
 from kiosk.sync import PIECE_BYTES, Syncer, SyncState, wait_after
 from protocol.manifest import GalleryReference, Manifest
+from protocol.merkle import EMPTY_ROOT
 from protocol.note import Signer
-from server.devices.models import entries, manifests, sealed_galleries
+from server.devices.models import checkpoints, device_keys, entries, logs, manifests, sealed_galleries
+from server.transparency.models import tree_nodes
 from simulation import office
 from simulation.network import Network
 from simulation.power.recording import FULL, OK, recording
@@ -373,3 +376,41 @@ def test_a_token_of_another_server_is_refused_before_anything_is_kept(server, tm
 def test_a_claimed_device_is_not_claimed_twice(kiosk):
     with pytest.raises(ClaimError, match="claimed already"):
         claim(kiosk.directory, kiosk.server.url, "K-x")
+
+
+def test_a_key_that_was_changed_while_sync_ran_is_announced_and_brings_the_backlog(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    syncer = kiosk.syncer()
+    try:
+        syncer.contact()
+        kiosk.journal.append("camera", STALLED)
+        kiosk.journal.close()
+        change_key(kiosk.directory)
+        assert syncer.contact().backlog == 0
+    finally:
+        syncer.close()
+    assert len(kiosk.held()) == 3
+    kiosk.device = load_device(kiosk.directory)
+    assert kiosk.contact().acknowledged == 3
+
+
+def test_a_server_from_before_the_change_of_key_hears_of_it_again(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    kiosk.journal.close()
+    change_key(kiosk.directory)
+    kiosk.device = load_device(kiosk.directory)
+    kiosk.contact()
+    with kiosk.server.parts.database.write() as connection:  # as after a restore of a backup made before
+        for column in (checkpoints.c.device, entries.c.device, device_keys.c.device, tree_nodes.c.log):
+            connection.execute(column.table.delete().where(column == kiosk.device.name))
+        empty = {"size": 0, "frontier": b"", "root": EMPTY_ROOT}
+        connection.execute(logs.update().where(logs.c.device == kiosk.device.name), empty)
+    while kiosk.contact().acknowledged < 2:
+        pass
+    assert len(kiosk.held()) == 2
+
+
+def test_a_stranger_is_not_recognised_and_says_so(kiosk):
+    kiosk.device = replace(kiosk.device, signer=Signer.generate(kiosk.device.signer.name))
+    with pytest.raises(SyncError, match="401"):
+        kiosk.contact()
