@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 
 from protocol import entry
 from protocol.errors import ProtocolError
@@ -245,10 +245,10 @@ def _marks(
 def _contacts(connection: Connection, device: str, log: list[Read], at_ms: int) -> list[Contact]:
     numbers = {one.contact for one in log}
     for boot in {one.said.boot for one in log if one.said}:
-        last = select(func.max(contacts.c.contact)).where(
+        of_boot = select(contacts.c.contact).where(
             contacts.c.device == device, contacts.c.boot == boot, contacts.c.server_ms <= at_ms
         )
-        numbers |= set(connection.execute(last).scalars()) - {None}
+        numbers |= set(connection.execute(of_boot.order_by(contacts.c.contact.desc()).limit(1)).scalars())
     found = []
     for row in connection.execute(select(contacts).where(contacts.c.contact.in_(numbers))).mappings():
         made = Moment(row["boot"], row["boottime_ms"], row["wall_ms"], row["clock"])

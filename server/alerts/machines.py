@@ -124,15 +124,15 @@ def conditions(heard: Heard, limits: Bounds) -> dict[str, str]:
 def _last_heard(connection: Connection, at_ms: int) -> dict[str, Heard]:
     """Device to its last contact, each found in the index: a kiosk has thousands a day."""
     own = contacts.alias()
-    newest = select(func.max(own.c.server_ms)).where(
-        own.c.device == devices.c.device, own.c.server_ms <= at_ms, own.c.signed_ms != CARRIED
+    newest = (
+        select(own.c.contact)
+        .where(own.c.device == devices.c.device, own.c.server_ms <= at_ms, own.c.signed_ms != CARRIED)
+        .order_by(own.c.server_ms.desc(), own.c.contact.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    query = (
-        select(contacts)
-        .join(devices, devices.c.device == contacts.c.device)
-        .where(contacts.c.server_ms == newest.scalar_subquery(), contacts.c.signed_ms != CARRIED)
-    )
-    return {row["device"]: Heard.of(row) for row in connection.execute(query.order_by(contacts.c.contact)).mappings()}
+    query = select(contacts).select_from(devices).join(contacts, contacts.c.contact == newest)
+    return {row["device"]: Heard.of(row) for row in connection.execute(query).mappings()}
 
 
 def _state(row: RowMapping) -> tuple[str, int]:
@@ -153,6 +153,10 @@ def _alerts(
     last_ms = heard.server_ms if heard else device["claimed_ms"]
     silent_ms = bounds.working_ms(calendar, site, device["zone"], last_ms, at_ms)
     if silent_ms > limits.silence_minutes * _MINUTE_MS:
+        # Of a kiosk without a network, what somebody carries here is heard.
+        last_ms = _carried_ms(connection, name, last_ms, at_ms)
+        silent_ms = bounds.working_ms(calendar, site, device["zone"], last_ms, at_ms)
+    if silent_ms > limits.silence_minutes * _MINUTE_MS:
         of = "" if calendar is None else " of the site's hours"
         detail = f"not heard for {lasting(silent_ms // _MINUTE_MS)}{of}"
         return [Alert("silence", detail, last_ms, at_ms, (f"{name} silent since {utc(last_ms)}",), name, site)]
@@ -166,6 +170,14 @@ def _alerts(
         rests_on = (f"{name} {kind} since {utc(begun_ms)}",)
         found.append(Alert(kind, detail, begun_ms, heard.server_ms, rests_on, name, site))
     return found
+
+
+def _carried_ms(connection: Connection, device: str, heard_ms: int, at_ms: int) -> int:
+    """When a batch of the device last came by hand since its last contact; else that."""
+    query = select(func.max(contacts.c.server_ms)).where(
+        contacts.c.device == device, contacts.c.server_ms > heard_ms, contacts.c.server_ms <= at_ms
+    )
+    return connection.execute(query).scalar() or heard_ms
 
 
 def _falls(connection: Connection, device: str, heard: Heard) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from harness import Kiosk, Server, claimed_kiosk
 from made_office import STAFF, at, make_office
 
+from protocol.carried import carry
 from server.alerts import service
 from server.database import Database
 from server.people import service as people
@@ -115,6 +116,20 @@ def test_a_device_that_was_never_heard_is_silent_since_its_claim(watched):
     claimed = watched.now
     watched.move(claimed + 3 * HOUR)
     assert watched.only()["first_seen_ms"] == claimed
+
+
+def test_a_kiosk_without_a_network_is_heard_when_somebody_carries_its_marks(watched, tmp_path):
+    kiosk = watched.kiosk()
+    kiosk.record(at_ms=watched.now)
+    watched.move(watched.now + DAY)
+    assert watched.kinds() == ["silence"]
+    batch = carry(kiosk.batch(0, sent_ms=watched.now - HOUR), kiosk.signer, kiosk.name, watched.now - HOUR)
+    (tmp_path / "one.batch").write_bytes(batch)
+    done = watched.server.command("device", "import", str(tmp_path))
+    assert done.code == 0, done.err
+    assert not watched.alerts()
+    watched.move(watched.now + 3 * HOUR)
+    assert watched.only()["first_seen_ms"] == watched.now - 3 * HOUR
 
 
 def test_bounds_are_stated_for_all_a_site_or_a_device_the_nearest_holds(watched):
