@@ -73,14 +73,15 @@ def take(config: KioskConfig, stick: Path, report: Callable[[str], None]) -> Non
     """
     with _opened(config) as (device, syncer):
         place = _folder(stick, device.name)
-        steps = {"cursor": _take_cursor, "manifest": _take_manifest}
+        steps = {"delegation": _take_delegation, "cursor": _take_cursor, "manifest": _take_manifest}
         found = [name for name in steps if os.path.lexists(place / name)]
         if not found:
             raise KioskError(f"{place}: there is nothing on this stick for {device.name}")
         problems = []
         for name in found:
             try:
-                report(steps[name](config, device, syncer, place))
+                if said := steps[name](config, syncer, place):
+                    report(said)
             except KioskError as error:
                 problems.append(f"{place / name}: {error}")
             except OSError as error:
@@ -89,15 +90,22 @@ def take(config: KioskConfig, stick: Path, report: Callable[[str], None]) -> Non
         raise KioskError("refused. " + "; ".join(problems))
 
 
-def _take_cursor(config: KioskConfig, device: Device, syncer: Syncer, place: Path) -> str:
+def _take_delegation(config: KioskConfig, syncer: Syncer, place: Path) -> str:
+    note = read_bounded(place / "delegation", MAX_NOTE_BYTES)
+    if not syncer.take_delegation(note):
+        return ""
+    return f"delegation {load_device(config.state_dir).delegation.version} is believed from now on"
+
+
+def _take_cursor(config: KioskConfig, syncer: Syncer, place: Path) -> str:
     cursor = syncer.take_cursor(read_bounded(place / "cursor", MAX_NOTE_BYTES))
     return f"{cursor.size} entries are at the server"
 
 
-def _take_manifest(config: KioskConfig, device: Device, syncer: Syncer, place: Path) -> str:
+def _take_manifest(config: KioskConfig, syncer: Syncer, place: Path) -> str:
     note = read_bounded(place / "manifest", MAX_NOTE_BYTES)
     manifest = syncer.read_manifest(note)
-    store = GalleryStore(config.state_dir, device)
+    store = GalleryStore(config.state_dir, load_device(config.state_dir))
     # The station judges as well; if it does not run, the technician hears of it now.
     store.judge(manifest, SystemClock().read().wall_ms)
     if manifest.version == store.applied_version() and store.is_whole():

@@ -129,9 +129,11 @@ def adopt_delegation(state_dir: Path, device: Device, note: bytes) -> Device:
     """Keep a delegation that root signed and that is newer than all before; the device with it.
 
     Raises:
-        ProtocolError: it is not root's, or not newer.
+        ProtocolError: it is not root's, or older, or another one of the same version.
     """
     delegation = open_delegation(note, device.root)
+    if delegation == device.delegation:
+        return device
     if delegation.version <= device.delegation.version:
         raise ProtocolError(f"delegation {delegation.version} is not newer than {device.delegation.version}: refused")
     write_durably(state_dir / _DELEGATIONS / f"{delegation.version}.note", note)

@@ -199,16 +199,24 @@ class Syncer:
         backlog = self._outbox.size() - grown.size
         return pack(self._batch(frontier.size, entries, grown, backlog)), grown
 
-    def take_delegation(self, note: bytes) -> None:
-        """Believe from now on the keys that root names there; SyncError when it is not root's, or not newer."""
+    def take_delegation(self, note: bytes) -> bool:
+        """Believe from now on the keys that root names there; False when that was so already.
+
+        Raises:
+            SyncError: it is not root's, or older than what is known.
+        """
         try:
-            self._device = adopt_delegation(self._state_dir, self._device, note)
+            device = adopt_delegation(self._state_dir, self._device, note)
         except ProtocolError as error:
             raise SyncError(f"the server's delegation is not believed: {error}") from error
         except OSError as error:
             raise SyncError(f"the delegation cannot be kept here: {error.strerror}") from error
-        self._store = GalleryStore(self._state_dir, self._device)
+        if device.delegation == self._device.delegation:
+            return False
+        self._device = device
+        self._store = GalleryStore(self._state_dir, device)
         self._download = None
+        return True
 
     def take_cursor(self, note: bytes) -> Cursor:
         """Remember what a cursor acknowledges that did not come by the network.

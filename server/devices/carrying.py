@@ -66,6 +66,7 @@ def take(parts: Services, source: Path) -> Taken:
         if folder.name != name:
             continue  # a single file, brought in another way: nobody looks for a cursor beside it
         try:
+            _put(folder / "delegation", parts.keyring.delegation)
             _put(folder / "cursor", held.sign(parts.keyring.cursor))
             _compare(folder / "checkpoint", device, held.size, taken)
         except (ProtocolError, OSError) as error:
@@ -90,6 +91,7 @@ def give(parts: Services, name: str, stick: Path) -> int:
     folder = stick / name
     if folder.is_symlink():
         raise Refused(f"{folder}: is a link; what it points at is not written to")
+    _put(folder / "delegation", parts.keyring.delegation)
     if sealed is not None:
         _put(folder / "gallery.sealed", sealed)
     # The manifest after its gallery: what a full or pulled stick lacks then makes nothing look whole.

@@ -241,7 +241,7 @@ def test_a_full_stick_says_what_is_on_it_and_what_is_there_is_whole(kiosk, tmp_p
     assert [problem.rpartition(": ")[2] for problem in taken.problems] == ["bring the rest from there"]
     assert 0 < len(kiosk.held()) == int(said[1]) < 200
     assert sorted(path.name for path in (copy / kiosk.device.name).iterdir()) == [
-        "000000000000.batch", "checkpoint", "cursor"
+        "000000000000.batch", "checkpoint", "cursor", "delegation"
     ]  # fmt: skip
 
 
@@ -376,7 +376,7 @@ def test_nothing_on_a_stick_names_a_person_or_opens_without_the_devices_key(kios
     export(kiosk.config, kiosk.stick)
     give(kiosk)
     data = {path.name: path.read_bytes() for path in kiosk.place.iterdir()}
-    assert data.keys() == {"000000000000.batch", "checkpoint", "cursor", "gallery.sealed", "manifest"}
+    assert data.keys() == {"000000000000.batch", "checkpoint", "cursor", "delegation", "gallery.sealed", "manifest"}
     assert not [name for name, found in data.items() if b"Siti" in found or b"E1" in found]
     assert unseal(data["gallery.sealed"], kiosk.device.name, 1, kiosk.device.sealing).people[0].name == "Siti"
     with pytest.raises(ProtocolError):
@@ -408,3 +408,16 @@ def test_a_manifest_of_another_device_an_older_and_an_expired_one_are_refused(ki
     with pytest.raises(KioskError, match=f"{path}: the manifest is for {other}"):
         kiosk.import_stick()
     assert GalleryStore(kiosk.config.state_dir, kiosk.device).applied_version() == 2
+
+
+def test_new_online_keys_come_on_the_stick_before_what_they_signed(kiosk):
+    kiosk.server.delegate(NOW_MS, new_keys=True)
+    give(kiosk)
+    assert kiosk.import_stick() == [
+        "delegation 2 is believed from now on",
+        "0 entries are at the server",
+        "manifest 2 waits for the station",
+    ]
+    assert kiosk.import_stick()[0] == "0 entries are at the server"
+    kiosk.device = load_device(kiosk.config.state_dir)
+    assert apply(kiosk) == {"manifest": 2}
