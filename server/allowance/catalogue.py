@@ -31,6 +31,7 @@ _PHRASES = tuple(
             "tax step {0} cannot be applied to a later payment",
         ),
         (r"(.+) belum ada atau tanpa tarif", "{0} is missing or has no rate"),
+        (r"hubungan kerja (.+) tidak disebut dalam peraturan", "the employment {0} is not named in the regulation"),
         (r"NIP (\S+) juga dipakai (\S+)", "NIP {0} is also that of {1}"),
         (r"keberatan (\S+) belum dijawab", "objection {0} is not answered"),
         (r"(.+) belum ada", "{0} is missing"),

@@ -80,6 +80,13 @@ def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> 
     return found
 
 
+def waiting(inputs: Inputs, regulation: Regulation) -> Mapping[str, Sequence[str]]:
+    """Employee → why the payment waits for a clerk: what `examine` holds for what the employees' table says."""
+    found = Examined()
+    _employees(inputs, regulation, found)
+    return found.held
+
+
 def _refuse_unusable(inputs: Inputs, regulation: Regulation) -> None:
     wrong = []
     known = {f"amount:{component.id}" for component in regulation.components}
@@ -123,9 +130,8 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
             tell("job_class", f"{shown}, and no amount is given: the payment is held")
         if employments and row["employment"] not in employments:
             shown = f"'{row['employment']}'" if row["employment"] else "empty"
-            tell(
-                "employment", f"{shown} is not named in the regulation: what it says of {_all(employments)} is skipped"
-            )
+            tell("employment", f"{shown} is not among {_all(employments)} of the regulation: the payment is held")
+            found.held[who].append(f"hubungan kerja {row['employment'] or 'kosong'} tidak disebut dalam peraturan")
         if row["start_date"] and row["end_date"] and row["end_date"] < row["start_date"]:
             tell("end_date", f"{row['end_date']} is before the start, {row['start_date']}: no day is reckoned")
 

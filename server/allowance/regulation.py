@@ -72,7 +72,8 @@ class Step:
     """One step: sign × base × base_fraction × fraction × what `by` counts, capped, rounded.
 
     `base` holds terms `component:x`, `step:x`, `input:x`, `running` (all steps so far), `rupiah:N`; their sum below 0
-    counts as 0. `account`: gross, deduction, dues, tax, or WORKING. `cap_day` and `cap_month` are shares of the base; `cap_running`: never more than what is left.
+    counts as 0. `account`: gross, deduction, dues, tax, or WORKING. `cap_day` and `cap_month` are shares of the base;
+    `cap_running`: never more than what is left.
     """
 
     id: str

@@ -13,7 +13,7 @@ from server.allowance import month as months
 from server.allowance.catalogue import Words
 from server.allowance.models import runs
 from server.errors import NotFound
-from server.month import pp94
+from server.month import pp94, reckoning
 from server.month.models import susulan
 from server.orders import service as orders
 from server.people import service as people
@@ -88,7 +88,7 @@ def _order(row: Mapping[str, str], staff: Staff) -> OpenOrder:
 def _warnings(parts: Services, month: str) -> list[pp94.Warned]:
     """Of the month's year; nobody where no day of it is known."""
     try:
-        return pp94.warnings(parts, int(month[:4]))
+        return pp94.warnings(parts, int(month[:4]), until=reckoning.span_of(month)[1])
     except NotFound:
         return []
 

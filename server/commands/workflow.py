@@ -126,8 +126,10 @@ def _status(options: argparse.Namespace) -> None:
                 shown_time(row.step["at_ms"]) if row.step else "—",
                 (row.step["made_by"] or "nobody") if row.step else "—",
                 row.step["why"] if row.step else "—",
-                shown_time(row.step["objections_until_ms"] or None) if row.step else "—",
-                shown_time(row.step["head_until_ms"] or None) if row.step else "—",
+                *(
+                    workflow.shown(row.step[name]) if row.step and row.step[name] else "—"
+                    for name in ("objections_until_ms", "head_until_ms")
+                ),
                 row.unanswered,
             )
             for row in rows

@@ -71,10 +71,12 @@ class Warned:
         return "; ".join(told)
 
 
-def warnings(parts: Services, year: int, agency: str = "") -> list[Warned]:
+def warnings(parts: Services, year: int, agency: str = "", until: date | None = None) -> list[Warned]:
     """Who stands at or near a step, from locked months (with their susulan) and, up to yesterday, those not locked.
 
-    Months before the first locked one count only if nothing is locked after them. NotFound without any day.
+    `until`: the last day that counts. A day of a month not locked on which nobody of an agency left a mark does not
+    count: what its kiosks recorded may not have arrived yet. Months before the first locked one count only if nothing
+    is locked after them. NotFound without any day.
     """
     now_ms = parts.clock.now_ms()
     today = people.local_day(now_ms)
@@ -83,7 +85,7 @@ def warnings(parts: Services, year: int, agency: str = "") -> list[Warned]:
         staff_of_year: dict[str, Mapping[str, Any]] = {}
         for month in _months(year, today):
             found, employees = _days(connection, parts, month, now_ms)
-            days += [row for row in found if row["date"] < today]
+            days += [row for row in found if row["date"] < today and (until is None or row["date"] <= until)]
             staff_of_year |= employees
     if not staff_of_year:
         raise NotFound(f"there are no day records of {year}")
@@ -157,9 +159,20 @@ def _days(
         regulation = rules.configured(parts)
         if regulation.holds_on(first) and regulation.holds_on(last):
             reckoned = reckoning.reckon(connection, Scope(month, "", now_ms, only=rest), regulation)
-            days += reckoned.result.days.to_pylist()
-            employees |= _by_id(reckoned.inputs.employees.to_pylist())
+            known = _by_id(reckoned.inputs.employees.to_pylist())
+            days += _heard(reckoned.result.days.to_pylist(), known)
+            employees |= known
     return days, employees
+
+
+def _heard(days: list[dict[str, Any]], employees: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The day records without absences on days on which nobody of the agency left a mark."""
+
+    def where(row: Mapping[str, Any]) -> tuple[str, date]:
+        return employees[row["employee_id"]]["agency"], row["date"]
+
+    heard = {where(row) for row in days if row["first_in"] or row["last_out"]}
+    return [row for row in days if row["code"] != ABSENT or where(row) in heard]
 
 
 def _after(first: date) -> tuple[int, int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, delete, select
 
 from server import facts
@@ -17,16 +18,19 @@ from server.allowance import inputs as engine_inputs
 from server.allowance.compute import HELD, Result, compute, month_span
 from server.allowance.inputs import COLUMNS, Inputs
 from server.allowance.models import CALENDARS, DUES, WORK, run_tables, runs
+from server.allowance.problems import waiting
 from server.allowance.regulation import Regulation
-from server.attendance import events
+from server.attendance import events, legacy
 from server.attendance.assignments import laid_over
 from server.attendance.calendar import Calendar
+from server.attendance.days import ABSENT
+from server.attendance.rules import COUNTED, IGNORED
 from server.errors import NotFound, Refused
 from server.facts import FactKind
 from server.month import rules, staff
 from server.month.models import OBJECTIONS
 from server.month.tables import digest, to_parquet
-from server.month.undisputed import PARTIAL, reckoned_with
+from server.month.undisputed import PAID_NOW, PARTIAL, reckoned_with
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
 from server.people import service as people
 
@@ -92,13 +96,17 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     ids = {row["employee_id"] for row in rows}
     found = _events(connection, ids, first, last, scope.cutoff_ms)
     gathered = _inputs(connection, rows, ids, found, scope, regulation)
-    result = compute(gathered, regulation, scope.month)
-    result = reckoned_with(result, gathered, regulation, _undated(found), _contested(connection, scope))
+    held = waiting(gathered, regulation)
+    result = compute(gathered, regulation, scope.month, held)
+    result = reckoned_with(result, gathered, regulation, held, _undated(found), _contested(connection, scope))
     unresolved: list[Mapping[str, str]] = [
         {"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]}
         for row in result.payments.to_pylist()
         if row["status"] in (HELD, PARTIAL)
     ]
+    unresolved += _without_account(result, gathered)
+    unresolved += _silence(connection, result, scope)
+    unresolved += _open_papers(gathered, first, last, {row["employee_id"] for row in unresolved})
     unresolved += [note for note in found_staff.notes if note["employee_id"] in ids]
     unresolved += [
         {
@@ -223,6 +231,46 @@ def _table(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Table:
     columns = [*COLUMNS[name], *amounts] if name == "employees" else list(COLUMNS[name])
     texts = {column: pa.array([row.get(column) or None for row in rows], pa.string()) for column in columns}
     return engine_inputs.conform(pa.table(texts), name, f"{name} in the database")
+
+
+def _without_account(result: Result, gathered: Inputs) -> list[Mapping[str, str]]:
+    """Those who would be paid, but to no account."""
+    accounts = dict(zip(*(gathered.employees[name].to_pylist() for name in ("employee_id", "account")), strict=True))
+    return [
+        {"employee_id": row["employee_id"], "what": "account", "reason": "nomor rekening belum ada"}
+        for row in result.payments.to_pylist()
+        if row["status"] in PAID_NOW and not accounts[row["employee_id"]]
+    ]
+
+
+def _silence(connection: Connection, result: Result, scope: Scope) -> list[Mapping[str, str]]:
+    """Working days on which nobody left a mark, and marks of old machines that nobody lets count."""
+    days = result.days
+    seen = pc.or_(pc.is_valid(days["first_in"]), pc.is_valid(days["last_out"]))
+    absent = days.filter(pc.equal(days["code"], ABSENT))["date"].unique().to_pylist()
+    silent = sorted({*absent} - {*days.filter(seen)["date"].unique().to_pylist()})
+    told = []
+    if silent:
+        shown = ", ".join(day.isoformat() for day in silent[:3]) + (" …" if len(silent) > 3 else "")
+        told.append(("no marks", f"tidak ada satu rekaman pun pada {len(silent)} hari kerja: {shown}"))
+    for month, marks, _, counts in legacy.listed(connection, scope.cutoff_ms):
+        if month == scope.month and not counts:
+            told.append(("old marks", f"{marks} rekaman mesin lama belum dihitung: hadir server legacy count {month}"))
+    return [{"employee_id": "", "what": what, "reason": reason} for what, reason in told]
+
+
+def _open_papers(gathered: Inputs, first: date, last: date, listed: Set[str]) -> list[Mapping[str, str]]:
+    """Leave, orders and corrections of the month that nobody decided, of people who are not `listed` already."""
+    found: list[Mapping[str, str]] = []
+    for what, table in (("leave", gathered.leave), ("order", gathered.orders), ("correction", gathered.corrections)):
+        for row in table.to_pylist():
+            status = (row["status"] or "approved").lower()
+            begin = row["from"] or str(row.get("date") or "")
+            within = begin[:10] <= last.isoformat() and (row["to"] or begin)[:10] >= first.isoformat()
+            if within and status not in (*COUNTED, *IGNORED) and row["employee_id"] not in listed:
+                reason = f"{row['document'] or row.get('order_id') or begin}: {status}"
+                found.append({"employee_id": row["employee_id"], "what": what, "reason": reason})
+    return found
 
 
 def _undated(found: events.Events) -> dict[str, list[str]]:

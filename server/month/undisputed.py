@@ -22,18 +22,20 @@ def reckoned_with(
     result: Result,
     inputs: Inputs,
     regulation: Regulation,
+    held: Mapping[str, Sequence[str]],
     waiting: Mapping[str, Sequence[str]],
     contested: Mapping[str, Sequence[str]],
 ) -> Result:
     """The month with each payment that waits held, or made in part.
 
-    Who is held only because of undecided days gets what remains if each of them comes out as dear as it can.
+    `held`: as for `compute`. Who is held only because of undecided days gets what remains if each of them comes out as
+    dear as it can.
     `contested`: employee_id → objections without an answer; what they object to is paid as it stands. `waiting`:
     employee_id → why nothing can be paid.
     """
     settled = None
     if result.dearest:
-        settled = compute(inputs, regulation, result.summary["month"], settled=result.dearest)
+        settled = compute(inputs, regulation, result.summary["month"], held, settled=result.dearest)
     least = {row["employee_id"]: row for row in settled.payments.to_pylist()} if settled else {}
     rows, taken = [], set()
     for row in result.payments.to_pylist():

@@ -24,7 +24,6 @@ from server.transparency import service as transparency
 REVIEW_DAYS = 5
 HEAD_DAYS = 3
 """Calendar days for objections, and after them for the head, unless the review says otherwise."""
-_EAST = timezone(timedelta(hours=9))
 _WEST = timezone(timedelta(hours=7))
 
 
@@ -264,10 +263,10 @@ def _approves_as_head(connection: Connection, before: Mapping[str, Any], by: str
         _refuse_same(connection, before, by, now_ms)
         return False
     if now_ms <= before["objections_until_ms"]:
-        raise Refused(f"{month}: employees may object until {_shown(before['objections_until_ms'])}; approve it then")
+        raise Refused(f"{month}: employees may object until {shown(before['objections_until_ms'])}; approve it then")
     if now_ms > before["head_until_ms"] and acting.may((grants.HR,), agency):
         return acting.may((grants.HEAD,), agency)
-    acting.require((grants.HEAD,), agency, f"approve {month} before {_shown(before['head_until_ms'])}")
+    acting.require((grants.HEAD,), agency, f"approve {month} before {shown(before['head_until_ms'])}")
     return True
 
 
@@ -293,5 +292,6 @@ def _end_ms(day: date) -> int:
     return int(datetime.combine(day + timedelta(days=1), datetime.min.time(), _WEST).timestamp() * 1000) - 1
 
 
-def _shown(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, _EAST).strftime("%Y-%m-%d %H:%M WIT")
+def shown(time_ms: int) -> str:
+    """A deadline as people read it: the end of its day, in the zone where that comes last."""
+    return datetime.fromtimestamp(time_ms / 1000, _WEST).strftime("%Y-%m-%d %H:%M WIB")

@@ -232,7 +232,7 @@ def test_what_deserves_a_look_is_told_by_row_and_the_rest_proceeds(run: Run, tmp
         "employees:4:C: '1980' does not have 18 digits",
         "employees:4:C: empty, and no amount is given: the payment is held",
         "employees:5:D: 198001012005011001 stands in row 2 (A) too: the payments of both are held",
-        "employees:6:E: 'Pegawai' is not named in the regulation: what it says of CPNS, PNS is skipped",
+        "employees:6:E: 'Pegawai' is not among CPNS, PNS of the regulation: the payment is held",
         "marks:122:Z: 1 marks of nobody in employees: not counted",
         "marks:123:D: 1 marks before the appointment: not counted",
         "marks:124:: 1 marks outside 2026-10, this one first: not counted",
@@ -245,7 +245,7 @@ def test_what_deserves_a_look_is_told_by_row_and_the_rest_proceeds(run: Run, tmp
     ]
     status = {row["employee_id"]: (row["status"], row["reason"]) for row in rows(tmp_path / "out" / "payments.csv")}
     assert {who: state for who, (state, _) in status.items()} == {
-        "A": "held", "B": "held", "C": "held", "D": "held", "E": "payable",
+        "A": "held", "B": "held", "C": "held", "D": "held", "E": "held",
     }  # fmt: skip
     assert status["A"][1] == "NIP 198001012005011001 juga dipakai D"
     assert "13 things to look at" in out

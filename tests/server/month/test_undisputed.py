@@ -39,7 +39,7 @@ def test_no_decision_takes_back_what_is_paid_in_part(seed: int, tmp_path: Path) 
     regulation = random_regulation(rng, tmp_path)
     inputs = random_inputs(rng, 30)
     first = compute(inputs, regulation, MONTH)
-    found = reckoned_with(first, inputs, regulation, {}, {})
+    found = reckoned_with(first, inputs, regulation, {}, {}, {})
     before, now = payments(first), payments(found)
     paid = {who for who, row in now.items() if row["status"] == PARTIAL}
     assert paid
