@@ -59,6 +59,13 @@ class GalleryStore:
         except GalleryError:
             return 0
 
+    def applied(self) -> Manifest | None:
+        """The applied manifest; None when there is none that can be read."""
+        try:
+            return self._open(self._applied / "manifest.note", former=True)
+        except GalleryError:
+            return None
+
     def is_whole(self) -> bool:
         """Whether what was applied is still there as it was; what is not may be applied once more."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from kiosk.files import write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
 from kiosk.sync import SyncState
+from protocol.errors import ProtocolError
+from protocol.release import Release, named_release
 
 _DEFENDS = {
     "none": "no lamp is configured: a screen that is steered to answer the prompts is not told from a person",
@@ -40,6 +43,7 @@ def health(config: KioskConfig) -> dict[str, Any]:
         "clock": now.state,
         "camera": config.camera.partition(":")[0],
     }
+    facts |= _release(config.state_dir)
     if _TEMPERATURE.exists():
         facts["temperature_mc"] = int(_TEMPERATURE.read_text())
     if _THROTTLED.exists():
@@ -50,6 +54,18 @@ def health(config: KioskConfig) -> dict[str, Any]:
         facts["camera_state"] = "down" if station["camera_down"] else "working"
     except KioskError:
         facts["station"] = "not running"
+    return facts
+
+
+def _release(state_dir: Path) -> dict[str, str]:
+    """What runs here, and the version that is due when the applied manifest names another release."""
+    ours = Release.of_tree(Path(__file__).parents[1])
+    facts = {"release": ours.sha256}
+    with suppress(ClaimError, ProtocolError):
+        manifest = GalleryStore(state_dir, load_device(state_dir)).applied()
+        named = named_release(manifest.settings) if manifest else None
+        if named is not None and named.sha256 != ours.sha256:
+            facts["release_due"] = named.version
     return facts
 
 

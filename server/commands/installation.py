@@ -1,13 +1,16 @@
-"""Commands for the installation: init, run, delegate, restored."""
+"""Commands for the installation: init, run, delegate, release, restored."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from protocol.release import Release
 from server import clock, config, keys
 from server.commands.common import Commands, opened, shown_time
 from server.database import new_epoch, set_epoch
+from server.devices import manifests
 from server.services import initialise
 
 
@@ -19,6 +22,10 @@ def register(commands: Commands) -> None:
         "delegate", _delegate, "Sign the next delegation with root's seed.", "hadir server delegate --new-keys"
     )
     delegate.add_argument("--new-keys", action="store_true", help="for new gallery and cursor keys: the old ones end")
+    release = commands.add(
+        "release", _release, "Say which release the devices should run.", "hadir server release /opt/hadir"
+    )
+    release.add_argument("tree", nargs="?", type=Path, metavar="FOLDER", help="that holds it (default: show it)")
     commands.add("restored", _restored, "Say that the database came from a backup.", "hadir server restored")
 
 
@@ -48,6 +55,19 @@ def _delegate(options: argparse.Namespace) -> None:
     keyring = keys.delegate(settings.state_dir / "keys", settings.origin, now_ms, new_keys=options.new_keys)
     until = shown_time(keyring.delegated.expires_ms)
     print(f"signed delegation {keyring.delegated.version} until {until}; restart the server")
+
+
+def _release(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    if options.tree is None:
+        with parts.database.read() as connection:
+            named = manifests.due_release(connection)
+        print("none was named" if named is None else f"{named.version} {named.sha256}")
+        return
+    release = Release.of_tree(options.tree)
+    with parts.database.write() as connection:
+        count = manifests.name_release(connection, release, parts.keyring.gallery, parts.clock.now_ms())
+    print(f"{count} devices should run {release.version} {release.sha256}")
 
 
 def _restored(options: argparse.Namespace) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from server.alerts import bounds, machines, service
 from server.alerts.alert import lasting
-from server.alerts.machines import Standing
-from server.commands.common import Commands, by, opened, show_table, shown_time
+from server.alerts.machines import Heard, Standing
+from server.commands.common import Commands, by, opened, show_table, shown_time, since
 from server.reports.safe import clean
 from server.services import Services
 
@@ -67,15 +66,10 @@ def register(commands: Commands) -> None:
 
 def _since(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--since", type=_ago_ms, default="7d", metavar="AGO", help="what the server learned in 12h, 2d (default: 7d)"
+        "--since",
+        default="7d",
+        help="what the server learned in 12h or 2d (default: 7d), or since a moment with offset",
     )
-
-
-def _ago_ms(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not such as 30m, 2h or 3d")
-    return int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
 
 
 def _devices(options: argparse.Namespace) -> None:
@@ -115,11 +109,16 @@ def _device_row(one: Standing, now_ms: int) -> tuple[object, ...]:
         f"{lasting((now_ms - heard.server_ms) // 60_000)} ago, {shown_time(heard.server_ms)}",
         "—" if heard.number("backlog") is None else heard.number("backlog"),
         f"{heard.clock_error_ms / 1000:+.1f} s, {heard.text('clock') or 'state unknown'}",
-        heard.text("software") or "—",
+        _software(heard),
         "—" if free_mb is None else f"{free_mb} MB free",
         "—" if heat is None else f"{heat / 1000:.0f} °C",
         f"{heard.text('camera') or '—'} {heard.text('camera_state')}".strip(),
     )
+
+
+def _software(heard: Heard) -> str:
+    due = heard.text("release_due")
+    return (heard.text("software") or "—") + (f", release {due} is due" if due else "")
 
 
 def _device_json(one: Standing) -> dict[str, Any]:
@@ -144,7 +143,7 @@ def _found(parts: Services, options: argparse.Namespace, viewer: str, agency: st
     now_ms = parts.clock.now_ms()
     with parts.database.read() as connection:
         calendar = service.calendar_of(connection, parts.config, now_ms)
-        found = service.alerts(connection, calendar, since_ms=now_ms - options.since, at_ms=now_ms)
+        found = service.alerts(connection, calendar, since_ms=since(options.since, now_ms), at_ms=now_ms)
         return service.shown(connection, found, at_ms=now_ms, by=viewer, agency=agency)
 
 

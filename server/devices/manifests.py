@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from hashlib import sha256
 
 from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
 
 from protocol.errors import ProtocolError
 from protocol.gallery import Gallery, seal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.note import Signer
+from protocol.release import Release
+from server.database import installation
 from server.devices.models import manifests, sealed_galleries
-from server.devices.service import Device
+from server.devices.service import Device, claimed
 from server.enrolment import galleries
 from server.errors import NotFound
 
 LIFETIME_MS = 30 * 86_400_000
 RENEWED_MS = LIFETIME_MS // 2
 """A device that asks when less than this is left gets a new manifest."""
+_RELEASE = "release"
 SEALED_KEPT = 2
 """Galleries kept a device: the newest, and the one that it may be fetching."""
 
 
 def publish(connection: Connection, targets: Iterable[Device], signer: Signer, now_ms: int) -> None:
-    """A new manifest for each device, with the gallery as the facts stand."""
+    """A new manifest for each device, with the gallery as the facts stand and the release that was named last."""
     gallery = galleries.current(connection, now_ms)
+    release = due_release(connection)
+    settings = {} if release is None else {"release": release.setting()}
     for device in targets:
         version = (latest_version(connection, device.name) or 0) + 1
         reference = None if gallery is None else _sealed(connection, device, gallery)
@@ -38,6 +45,7 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
             zone=device.zone,
             sources=device.sources,
             gallery=reference,
+            settings=settings,
         )
         row = {
             "device": device.name,
@@ -50,6 +58,22 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
             "note": manifest.sign(signer),
         }
         connection.execute(manifests.insert(), row)
+
+
+def name_release(connection: Connection, release: Release, signer: Signer, now_ms: int) -> int:
+    """Have each device's manifest say which release it should run; how many devices there are."""
+    row = {"name": _RELEASE, "value": json.dumps(release.setting())}
+    statement = insert(installation).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": row["value"]}))
+    targets = claimed(connection)
+    publish(connection, targets, signer, now_ms)
+    return len(targets)
+
+
+def due_release(connection: Connection) -> Release | None:
+    """The release that devices should run; None before one was named."""
+    value = connection.execute(select(installation.c.value).where(installation.c.name == _RELEASE)).scalar()
+    return None if value is None else Release(**json.loads(value))
 
 
 def renew(connection: Connection, device: Device, signer: Signer, now_ms: int) -> None:

@@ -2,13 +2,19 @@
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
 from kiosk.clock import SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
+from kiosk.device import load_or_make_keys, save_claim
+from kiosk.files import write_durably
 from kiosk.health import write_health
+from protocol.manifest import Delegation, Manifest
+from protocol.note import Signer
+from protocol.release import Release
 
 
 @pytest.fixture
@@ -40,3 +46,22 @@ def test_it_says_whether_the_camera_gives_pictures(config, down, said):
         station.join()
         control.close()
     assert (facts["station"], facts["camera_state"]) == ("idle", said)
+
+
+def test_it_says_which_release_runs_and_which_is_due(tmp_path):
+    ours = Release.of_tree(Path(__file__).parents[2])
+    root, online = (Signer.generate(f"hadir.example/{name}") for name in ("root", "gallery"))
+    load_or_make_keys(tmp_path)
+    delegation = Delegation(1, 0, 10**15, str(online.verifier), str(online.verifier))
+    save_claim(tmp_path, "K01", "hadir.example", root.verifier, delegation.sign(root))
+    config = KioskConfig(tmp_path, "picamera2:", "http://127.0.0.1:9")
+    due = []
+    for version, settings in enumerate(
+        ({}, {"release": ours.setting()}, {"release": Release("9.0", "00" * 32).setting()}, {"release": "9.0"})
+    ):
+        manifest = Manifest("K01", version, 0, 10**15, "A", "WIT", ("sim",), None, settings)
+        write_durably(tmp_path / "applied" / "manifest.note", manifest.sign(online))
+        facts = write_health(config)
+        assert facts["release"] == ours.sha256
+        due.append(facts.get("release_due"))
+    assert due == [None, None, "9.0", None]
