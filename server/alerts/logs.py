@@ -15,7 +15,7 @@ from server.alerts import bounds
 from server.alerts.alert import Alert, utc
 from server.alerts.bounds import Bounds, Stated
 from server.alerts.models import TRAVEL
-from server.alerts.travel import HORIZON_MS, Distances, TooFast, by_person, too_fast
+from server.alerts.travel import HORIZON_MS, Distances, TooFast, by_person, is_narrow, too_fast
 from server.attendance import events
 from server.attendance.dating import Contact, Dater, Logged, Moment
 from server.attendance.models import SITE_PLACES
@@ -186,7 +186,8 @@ def _flagged(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Aler
 def _travel(connection: Connection, ends: list[Log], told: Stated, since_ms: int, at_ms: int) -> Iterator[Alert]:
     names = people.pseudonyms(connection)
     marks, received = _marks(connection, ends, names, at_ms)
-    oldest = min((mark.dating.earliest_ms for mark in marks if received[_entry(mark)] >= since_ms), default=since_ms)
+    new = [mark.dating for mark in marks if received[_entry(mark)] >= since_ms and is_narrow(mark.dating)]
+    oldest = min((dating.earliest_ms for dating in new), default=since_ms)
     if oldest < since_ms - LATE_MS:
         marks, received = _marks(connection, _ends(connection, oldest - HORIZON_MS, at_ms), names, at_ms)
     distances = _distances(connection, told, at_ms)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import asin, cos, radians, sin, sqrt
 
-from server.attendance.dating import LATENCY_MS
+from server.attendance.dating import LATENCY_MS, Dating
 from server.attendance.events import Mark
 
 EARTH_KM = 6371.0
@@ -68,9 +68,14 @@ def least_ms(distance_km: float) -> int:
     return int(1000 * min(distance_km * 3600 / GROUND_KMH, AIR_EXTRA_S + distance_km * 3600 / AIR_KMH))
 
 
+def is_narrow(dating: Dating) -> bool:
+    """Whether a mark is dated closely enough to be compared."""
+    return dating.latest_ms - dating.earliest_ms <= NARROW_MS
+
+
 def too_fast(marks: Iterable[Mark], distances: Distances) -> list[TooFast]:
     """The pairs of marks of one person at different sites, in order, between which nobody could have travelled."""
-    narrow = [mark for mark in marks if mark.dating.latest_ms - mark.dating.earliest_ms <= NARROW_MS]
+    narrow = [mark for mark in marks if is_narrow(mark.dating)]
     order = sorted(narrow, key=lambda mark: (mark.dating.earliest_ms, mark.dating.latest_ms, mark.device, mark.seq))
     found = []
     for place, later in enumerate(order):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from server import config
+from server.errors import Refused
 from server.reports.safe import clean
 from server.services import Services, open_services
 
@@ -76,6 +78,20 @@ def instant(text: str) -> int:
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no offset such as +09:00")
     return int(moment.timestamp() * 1000)
+
+
+def since(text: str, now_ms: int) -> int:
+    """A time before `now_ms`: how long ago, or a moment as of `instant`. Refused for what is neither, or to come."""
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if found:
+        return now_ms - int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
+    try:
+        time_ms = instant(text)
+    except argparse.ArgumentTypeError as error:
+        raise Refused(f"--since {text!r} is neither such as 30m, 2h or 3d, nor a moment: {error}") from error
+    if time_ms > now_ms:
+        raise Refused(f"--since {text!r} has not come yet")
+    return time_ms
 
 
 def opened(options: argparse.Namespace) -> Services:

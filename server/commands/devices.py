@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
 from server.commands import carrying, sheet
-from server.commands.common import Commands, instant, opened, shown_time
+from server.commands.common import Commands, opened, shown_time, since
 from server.devices import service as devices
-from server.errors import Refused
 from server.transparency import service as transparency
 
 
@@ -68,18 +66,7 @@ def _add(options: argparse.Namespace) -> None:
 def _revoke(options: argparse.Namespace) -> None:
     parts = opened(options)
     now_ms = parts.clock.now_ms()
-    found = re.fullmatch(r"(\d{1,6})([mhd])", options.since)
-    if found:
-        lost_ms = now_ms - int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]]
-    else:
-        try:
-            lost_ms = instant(options.since)
-        except argparse.ArgumentTypeError as error:
-            raise Refused(
-                f"--since {options.since!r} is neither such as 30m, 2h or 3d, nor a moment: {error}"
-            ) from error
-    if lost_ms > now_ms:
-        raise Refused(f"--since {options.since!r} has not come yet: say when it was last where it should be")
+    lost_ms = since(options.since, now_ms)
     with parts.database.write() as connection:
         devices.revoke(connection, options.name, lost_ms=lost_ms, reason=options.reason, now_ms=now_ms)
     print(f"{options.name} is not heard any more; what it recorded after {shown_time(lost_ms)} does not count")
