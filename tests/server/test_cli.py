@@ -11,6 +11,7 @@ from harness import Server
 from protocol.manifest import open_delegation
 from protocol.note import Verifier
 from server import cli
+from server.database import SCHEMA_VERSION
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -79,7 +80,7 @@ def test_init_makes_what_init_never_overwrites(idle):
 @pytest.mark.parametrize(
     ("pragma", "message"),
     [
-        ("user_version = 99", "has schema 99, this server knows 6"),
+        ("user_version = 99", f"has schema 99, this server knows {SCHEMA_VERSION}"),
         ("application_id = 1", "holds something else than Hadir"),
     ],
 )
