@@ -12,7 +12,7 @@ import numpy as np
 from kiosk.device import Device, refreshed
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
-from kiosk.matcher import Templates
+from kiosk.matcher import Templates, search
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
 from protocol.gallery import unseal
@@ -104,8 +104,8 @@ class GalleryStore:
         """Check what lies in the inbox and make it the applied site; None when nothing new is there.
 
         Raises:
-            GalleryError: what was offered is not for this device, older, expired, or not whole. What was
-                applied before stays.
+            GalleryError: what was offered is not for this device, older, expired, not whole, or does not recognise
+                its own people. What was applied before stays.
         """
         note = self._inbox / "manifest.note"
         if not note.exists():
@@ -118,6 +118,7 @@ class GalleryStore:
         try:
             self.judge(offered, now_ms)
             site = self._load(self._inbox, embedder, dimension)
+            _test(site)
         except GalleryError:
             self._clear_inbox()
             raise
@@ -186,3 +187,18 @@ class GalleryStore:
         # The note first: what is left without it is nothing.
         for name in ("manifest.note", "gallery.sealed"):
             (self._inbox / name).unlink(missing_ok=True)
+
+
+def _test(site: Site) -> None:
+    """Search the gallery as the station will, for people who are in it, before it takes the place of one that works."""
+    templates = site.templates
+    if templates is None or not len(templates.matrix):
+        return
+    for row in {0, len(templates.matrix) // 2, len(templates.matrix) - 1}:
+        match = search(templates, templates.matrix[row : row + 1])
+        if match.person is None:
+            whom = templates.people[int(templates.owners[row])]
+            raise GalleryError(
+                f"gallery {site.gallery_version} does not recognise {whom}'s own template: it is not applied, what was "
+                "there stays. Publish another one at the server"
+            )

@@ -32,13 +32,14 @@ def offer(store, version=1, signer=GALLERY_KEY, device="K01", people=("ab" * 16,
     """Leave a manifest and its gallery in the inbox, as sync does."""
     matrix = np.arange(4 * len(people), dtype="<f4").tobytes()
     persons = tuple(Person(person, "Siti", 1) for person in people)
-    sealed = seal(
-        Gallery(version, changes.pop("embedder", "dlib"), 4, 4500, 300, persons, matrix),
-        device,
-        DEVICE.sealing.public_key().public_bytes_raw(),
-    )
+    embedder, threshold = changes.pop("embedder", "dlib"), changes.pop("threshold", 4500)
+    whose = device, DEVICE.sealing.public_key().public_bytes_raw()
+    sealed = seal(Gallery(version, embedder, 4, threshold, 300, persons, matrix), *whose)
+    other = changes.pop("gallery_of", None)
     reference = GalleryReference(version, sha256(sealed).hexdigest(), len(sealed))
     manifest = Manifest(device, version, NOW_MS, NOW_MS + 1000, "Kantor A", "WIT", ("sim",), reference)
+    if other is not None:  # one that is as genuine, of another manifest
+        sealed = seal(Gallery(other, embedder, 4, threshold, 300, persons, matrix), *whose)
     store.offer(replace(manifest, **changes).sign(signer), sealed[:-1] + b"x" if alter else sealed)
 
 
@@ -72,12 +73,16 @@ def test_no_name_and_no_template_lies_readable_on_the_disk(store, tmp_path):
 @pytest.mark.parametrize(
     ("offered", "message"),
     [
-        ({"version": 1}, "has version 1, 2 is applied already"),
-        ({"version": 3, "device": "K02"}, "is for K02, this device is K01"),
-        ({"version": 3, "signer": Signer.generate("hadir.example/gallery")}, "not signed by"),
-        ({"version": 3, "expires_ms": NOW_MS - 1}, "has expired"),
-        ({"version": 3, "alter": True}, "is not the one its manifest names"),
-        ({"version": 3, "embedder": "other"}, "was made by the embedder other"),
+        pytest.param({"version": 1}, "has version 1, 2 is applied already", id="rollback"),
+        pytest.param({"version": 3, "device": "K02"}, "is for K02, this device is K01", id="wrong device"),
+        pytest.param(
+            {"version": 3, "signer": Signer.generate("hadir.example/gallery")}, "not signed by", id="arbitrary software"
+        ),
+        pytest.param({"version": 3, "expires_ms": NOW_MS - 1}, "has expired", id="freeze"),
+        pytest.param({"version": 3, "alter": True}, "is not the one its manifest names", id="altered"),
+        pytest.param({"version": 3, "gallery_of": 2}, "is not the one its manifest names", id="mix-and-match"),
+        pytest.param({"version": 3, "embedder": "other"}, "was made by the embedder other", id="another embedder"),
+        pytest.param({"version": 3, "threshold": -9000}, "does not recognise", id="self-test"),
     ],
 )
 def test_what_must_not_be_applied_is_refused_and_what_was_applied_stays(store, offered, message):
