@@ -27,8 +27,8 @@ from kiosk.errors import KioskError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
 from kiosk.sync import SyncState, open_syncer
-from protocol.batch import unpack
-from protocol.carried import open_carried
+from protocol.batch import pack, unpack
+from protocol.carried import carry, open_carried
 from protocol.cursor import Cursor
 from protocol.errors import ProtocolError
 from protocol.gallery import unseal
@@ -195,6 +195,19 @@ def test_an_export_that_was_cut_off_goes_on_and_a_damaged_file_is_written_again(
     assert [path.name for path in kiosk.place.glob(".*")] == []
     assert not sticks.take(kiosk.server.parts, kiosk.stick).problems
     assert len(kiosk.held()) == 12
+
+
+def test_a_file_of_another_log_of_the_same_key_is_replaced(kiosk, tmp_path):
+    other = Journal(tmp_path / "other.db", kiosk.device.name, kiosk.device.signer, FrameClock(0))
+    other.append("camera", STALLED)
+    recorded = kiosk.record(2)
+    export(kiosk.config, kiosk.stick)
+    batch = unpack(open_carried((kiosk.place / "000000000000.batch").read_bytes()).batch)
+    foreign = pack(replace(batch, entries=(other.append("camera", STALLED).encode(), *batch.entries[1:])))
+    other.close()
+    kiosk.put("000000000000.batch", carry(foreign, kiosk.device.signer, kiosk.device.name, 0))
+    export(kiosk.config, kiosk.stick)
+    assert list(unpack(open_carried((kiosk.place / "000000000000.batch").read_bytes()).batch).entries) == recorded
 
 
 def test_a_file_of_which_the_server_has_a_part_is_kept(kiosk):

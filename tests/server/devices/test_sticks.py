@@ -1,5 +1,6 @@
 """Sticks at the server: each entry as by HTTP, what is bad refused by name, and a hand's way is no contact."""
 
+import json
 import os
 import shutil
 import threading
@@ -15,11 +16,12 @@ from protocol.keychange import KIND, change_body
 from protocol.merkle import Frontier
 from protocol.note import Signer
 from server.attendance import events
+from server.attendance.dating import Dating
 from server.devices import carrying
 from server.devices.models import conflicts, entries, flags
-from server.people import service as people
 
 PERSON = "ab" * 16
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -210,25 +212,35 @@ def test_a_revoked_devices_stick_is_refused(kiosk, filled):
     assert not stored(kiosk, entries)
 
 
+def dated(kiosk: Kiosk) -> list[Dating]:
+    """When the marks of a device were made, as far as the server knows."""
+    parts = kiosk.server.services()
+    with parts.database.read() as connection:
+        found = events.between(connection, 0, NOW_MS * 2, NOW_MS)
+    parts.database.close()
+    marks = [mark for mark in (*found.uncounted, *found.undated) if mark.device == kiosk.name]
+    return [mark.dating for mark in sorted(marks, key=lambda mark: mark.seq)]
+
+
 def test_what_was_carried_is_no_contact(kiosk, stick):
     """Its way took days: it must not date a mark, nor say that the device was heard, or its clock wrong."""
-    sent_ms = NOW_MS - 3 * 86_400_000
+    sent_ms = NOW_MS - 3 * DAY_MS
     kiosk.booted_ms, kiosk.clock = sent_ms - 3_600_000, "free"
     kiosk.mark(PERSON, sent_ms)
     batch = kiosk.batch(0, sent_ms=sent_ms)
     (stick / "one.batch").write_bytes(carry(batch, kiosk.signer, kiosk.name, sent_ms))
     assert import_stick(kiosk.server, stick).code == 0
     assert not stored(kiosk, flags)
-    line = next(line for line in kiosk.server.command("devices").out.splitlines() if f" {kiosk.name} " in line)
-    assert line.split("│")[4].strip() == "—"
-    parts = kiosk.server.services()
-    with parts.database.read() as connection:
-        found = events.between(connection, 0, NOW_MS * 2, NOW_MS)
-        assert people.pseudonyms(connection)
-    parts.database.close()
-    (mark,) = [mark for mark in (*found.uncounted, *found.undated) if mark.device == kiosk.name]
-    assert mark.dating.basis == "neighbours"
-    assert mark.dating.latest_ms <= NOW_MS
+    listed = map(json.loads, kiosk.server.command("devices", "--json").out.splitlines())
+    (standing,) = [one for one in listed if one["device"] == kiosk.name]
+    assert (standing["held"], standing["last_contact_ms"]) == (1, None)
+    (unheard,) = dated(kiosk)
+    assert (unheard.basis, unheard.latest_ms) == ("neighbours", NOW_MS - 2000)
+    kiosk.mark(PERSON, NOW_MS - 2 * DAY_MS)
+    assert kiosk.send(1).status_code == 200
+    heard = dated(kiosk)
+    assert [dating.basis for dating in heard] == ["contact", "contact"]
+    assert [dating.latest_ms for dating in heard] == [sent_ms, NOW_MS - 2 * DAY_MS]
 
 
 def test_nobody_can_send_a_carried_batch_as_if_the_device_were_calling(kiosk, filled):
