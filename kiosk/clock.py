@@ -57,6 +57,26 @@ class SystemClock:
         return "free" if kernel_state in (-1, _TIME_ERROR) else "synchronised"
 
 
+def look_at_rtc(recorded_ms: int, folder: Path = Path("/sys/class/rtc")) -> tuple[str, str]:
+    """How the machine's battery-kept clock is, and what it said: to be asked at boot, before the network corrects it.
+
+    `kept`; `missing`: there is none; `unset`: it forgot the time (before 2026, or it cannot be read, which is how some
+    say that their battery failed); `behind`: it shows a time before `recorded_ms`, when something was recorded here.
+    """
+    found = sorted(folder.glob("rtc*"))
+    if not found:
+        return "missing", "the machine has no clock that goes on without power"
+    try:
+        now_ms = int((found[0] / "since_epoch").read_text()) * 1000
+    except (OSError, ValueError) as error:
+        return "unset", f"{found[0].name} cannot be read: {getattr(error, 'strerror', error)}"
+    if now_ms < _YEAR_2026_MS:
+        return "unset", f"{found[0].name} shows {now_ms // 1000} s since 1970"
+    if now_ms < recorded_ms - StepDetector.TOLERANCE_MS:
+        return "behind", f"{found[0].name} is {(recorded_ms - now_ms) // 1000} s before the last entry"
+    return "kept", ""
+
+
 class FrameClock:
     """A simulated clock that goes with the frames of a camera that brings its own time."""
 

@@ -52,6 +52,7 @@ def health(config: KioskConfig) -> dict[str, Any]:
         station = ask(config.state_dir / "station.sock", "status", 2.0)
         facts["station"] = str(station["lamp"])
         facts["camera_state"] = "down" if station["camera_down"] else "working"
+        facts["rtc"] = str(station.get("rtc", ""))
     except KioskError:
         facts["station"] = "not running"
     return facts

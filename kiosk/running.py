@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from kiosk.camera import Camera, open_camera
 from kiosk.cameras.reopening import ReopeningCamera
-from kiosk.clock import Clock, FrameClock, SystemClock
+from kiosk.clock import Clock, FrameClock, SystemClock, look_at_rtc
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
 from kiosk.device import Device, load_device, refreshed
@@ -65,6 +65,8 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         settings = StationSettings(language=config.language, liveness=LivenessSettings(light=light))
         tries = _tries_of_today(journal)
         station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)
+        if isinstance(clock, SystemClock):
+            station.rtc = _record_rtc(journal)
         control = ControlSocket(
             config.state_dir / "station.sock",
             {
@@ -123,6 +125,19 @@ def _first_site(store: GalleryStore, clock: Clock) -> tuple[Site, str]:
             return store.load(identity, dimension), str(error)
         except GalleryError:
             return Site(), str(error)
+
+
+def _record_rtc(journal: Journal) -> str:
+    """How the battery-kept clock is at this start; written down unless it kept the time."""
+    with closing(JournalReader(journal.path)) as reader:
+        newest = [entry.decode(data) for data in reader.read(max(0, journal.size - 1), 1)]
+    state, detail = look_at_rtc(
+        max((last.wall_ms for last in newest if last.clock in ("synchronised", "free")), default=0)
+    )
+    if state != "kept":
+        with suppress(JournalError):  # the station shows that it cannot write
+            journal.append("rtc", {"state": state, "detail": detail[:200]})
+    return state
 
 
 def _tries_of_today(journal: Journal) -> Tries:

@@ -96,6 +96,8 @@ class Station:
         self._saved_at: dict[str, float] = {}
         self.site = site
         self.every_frame: Callable[[], None] = lambda: None
+        self.rtc = ""
+        """How the machine's battery-kept clock was at the start, where it is the station's."""
         self.frames = 0
         self.embeddings = 0
         self.stopping = False
@@ -359,6 +361,7 @@ class Station:
             "manifest": self.site.manifest.version if self.site.manifest else 0,
             "gallery": self.site.gallery_version,
             "not_ready": self._not_ready(),
+            "rtc": self.rtc,
             "light": "none" if self._settings.liveness.light is None else "lamp",
         }
 

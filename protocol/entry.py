@@ -49,6 +49,7 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "clock_step": {"step_ms": int},
     "manifest_applied": {"manifest": int, "sha256": str, "gallery": int},
     "key_changed": {"key": str, "old_signature": str, "new_signature": str},
+    "rtc": {"state": str, "detail": str},
 }
 _ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
 

@@ -108,12 +108,17 @@ def _device_row(one: Standing, now_ms: int) -> tuple[object, ...]:
         how,
         f"{lasting((now_ms - heard.server_ms) // 60_000)} ago, {shown_time(heard.server_ms)}",
         "—" if heard.number("backlog") is None else heard.number("backlog"),
-        f"{heard.clock_error_ms / 1000:+.1f} s, {heard.text('clock') or 'state unknown'}",
+        f"{heard.clock_error_ms / 1000:+.1f} s, {_clock(heard)}",
         _software(heard),
         "—" if free_mb is None else f"{free_mb} MB free",
         "—" if heat is None else f"{heat / 1000:.0f} °C",
         f"{heard.text('camera') or '—'} {heard.text('camera_state')}".strip(),
     )
+
+
+def _clock(heard: Heard) -> str:
+    rtc = heard.text("rtc")
+    return (heard.text("clock") or "state unknown") + (f", RTC {rtc}" if rtc not in ("", "kept") else "")
 
 
 def _software(heard: Heard) -> str:

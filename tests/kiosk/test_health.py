@@ -34,7 +34,8 @@ def test_it_says_when_it_looked_so_that_a_full_card_does_not_pass_old_facts_for_
 @pytest.mark.parametrize(("down", "said"), [(True, "down"), (False, "working")])
 def test_it_says_whether_the_camera_gives_pictures(config, down, said):
     control = ControlSocket(
-        config.state_dir / "station.sock", {"status": lambda request: {"lamp": "idle", "camera_down": down}}
+        config.state_dir / "station.sock",
+        {"status": lambda request: {"lamp": "idle", "camera_down": down, "rtc": "unset"}},
     )
     done = threading.Event()
     station = threading.Thread(target=lambda: [control.poll() for _ in iter(done.is_set, True)])
@@ -45,7 +46,7 @@ def test_it_says_whether_the_camera_gives_pictures(config, down, said):
         done.set()
         station.join()
         control.close()
-    assert (facts["station"], facts["camera_state"]) == ("idle", said)
+    assert (facts["station"], facts["camera_state"], facts["rtc"]) == ("idle", said, "unset")
 
 
 def test_it_says_which_release_runs_and_which_is_due(tmp_path):

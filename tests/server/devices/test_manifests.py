@@ -41,11 +41,12 @@ def test_a_device_that_runs_another_release_is_shown(running):
     assert kiosk.request("POST", "/batches", body).status_code == 200
     parts = running.services()
     with parts.database.write() as connection:
-        status = json.dumps({"software": "0.1.0", "release": "00" * 32, "release_due": "0.2.0"})
+        status = json.dumps({"software": "0.1.0", "release": "00" * 32, "release_due": "0.2.0", "rtc": "unset"})
         connection.exec_driver_sql("UPDATE contacts SET status = ? WHERE device = 'OLDREL'", (status,))
     parts.database.close()
     [line] = [line for line in running.command("devices").out.splitlines() if "OLDREL" in line]
     assert "0.1.0, release 0.2.0 is due" in line
+    assert "RTC unset" in line
 
 
 def test_a_manifest_by_a_gallery_key_that_was_replaced_is_due(idle):
