@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, Integer, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, Integer, Table, Text, func, select
 
 from server.database import metadata
 
@@ -68,6 +68,8 @@ def record(
     """Record rows of text columns. One equal to what holds is skipped; one that differs supersedes it."""
     result = Recorded()
     start, end = (day.isoformat() if day else "" for day in (valid_from, valid_to))
+    # Where the clock stepped back, what was recorded before still comes first.
+    now_ms = max(now_ms, connection.execute(select(func.max(kind.table.c.recorded_ms))).scalar() or 0)
     held = {_key(kind, row): row for row in _rows(connection, kind, now_ms) if row["valid_from"] == start}
     new: list[dict[str, Any]] = []
     for given in rows:

@@ -17,7 +17,7 @@ from server.allowance.models import run_tables, runs
 from server.allowance.regulation import Regulation
 from server.attendance.events import LEGACY
 from server.errors import Conflict, NotFound, Refused
-from server.month import reckoning, rules, steps
+from server.month import reckoning, rules, staff, steps
 from server.month.reckoning import CLOSED, DRAFT, Reckoned, Scope
 from server.month.tables import from_parquet
 from server.people import grants
@@ -59,7 +59,10 @@ def close(parts: Services, order: Close) -> Closed:
     _, last = reckoning.span_of(order.month)
     now_ms = parts.clock.now_ms()
     regulation = rules.configured(parts)
-    if not order.draft:
+    if order.draft:
+        with parts.database.read() as connection:
+            steps.refuse_under_review(connection, order.month, order.agency)
+    else:
         refuse_unended(order.month, last, now_ms)
         if not order.by:
             raise Refused("a close names the officer who does it: --by OFFICER")
@@ -73,6 +76,7 @@ def close(parts: Services, order: Close) -> Closed:
     with parts.database.write() as connection:
         if not order.draft:
             _refuse_close(connection, order, now_ms)
+            refuse_owned(connection, reckoned)
         number, notes = keep(connection, parts, reckoned, regulation, state=state, by=order.by, decree=order.decree)
         if not order.draft:
             why = f"in one step, without review{f'; {order.decree}' if order.decree else ''}"
@@ -163,10 +167,22 @@ def refuse_closed(connection: Connection, month: str, agency: str) -> None:
             raise Conflict(f"{month} was closed {whose} by {row['made_by']} (run {row['run']})")
 
 
+def refuse_owned(connection: Connection, reckoned: Reckoned) -> None:
+    """Conflict when somebody's month was locked elsewhere since it was reckoned: nobody is paid twice."""
+    owners = staff.owners(connection, reckoned.scope.month)
+    both = sorted(owners.keys() & set(reckoned.result.payments["employee_id"].to_pylist()))
+    if both:
+        more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+        raise Conflict(
+            f"{both[0]}{more}: {reckoned.scope.month} was locked for them meanwhile (run {owners[both[0]]}); "
+            "reckon it again"
+        )
+
+
 def _refuse_close(connection: Connection, order: Close, now_ms: int) -> None:
     grants.authority(connection, order.by, now_ms).require((grants.HR,), order.agency, f"close {order.month}")
     refuse_closed(connection, order.month, order.agency)
-    steps.refuse_under_review(connection, order.month, order.agency)
+    steps.refuse_reviewed(connection, order.month, order.agency)
 
 
 def _notes(parts: Services, decree: str, regulation: Regulation, reckoned: Reckoned) -> list[str]:

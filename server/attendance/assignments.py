@@ -14,6 +14,7 @@ from server.attendance.calendar import SCOPES, ZONES, Assignment, Calendar
 from server.attendance.models import SHIFTS, SITE_PLACES, SITES
 from server.errors import ConfigError, Refused
 from server.people import grants
+from server.people import service as people
 
 
 def place_site(
@@ -68,10 +69,17 @@ def assign(
     if last is not None and last < first:
         raise Refused(f"the shift would end on {last}, before it begins on {first}")
     acting = grants.authority(connection, by, now_ms)
+    own = {
+        row[SCOPES[scope]]
+        for row in people.employees(connection, now_ms)
+        if row["employee_id"] == acting.officer.employee
+    }
     for value in values:
         if scope == "employees":
             acting.require_for((grants.HR, grants.HEAD), value, "give a shift")
             acting.refuse_own(value, "give a shift")
+        elif value in own:
+            raise Refused(f"{by} may not give a shift to {scope} {value}, oneself among them: another officer must")
         elif scope == "agencies":
             acting.require((grants.HR, grants.HEAD), value, f"give a shift to agency {value}")
         else:

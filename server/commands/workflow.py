@@ -64,6 +64,8 @@ def _month_commands(commands: Commands) -> None:
         if name == "review":
             parser.add_argument("--until", type=day, metavar="DATE", help="for objections (default: in 5 days)")
             parser.add_argument("--head-until", type=day, metavar="DATE", help="for the head (default: 3 days more)")
+        if name == "approve":
+            parser.add_argument("--changes", type=int, default=0, help="payments that differ from the reviewed draft")
         if name == "return":
             parser.add_argument("--why", required=True)
         if name == "lock":
@@ -174,13 +176,13 @@ def _review(options: argparse.Namespace) -> None:
         parts, options.month, options.agency, by=options.by, until=options.until, head_until=options.head_until
     )
     print(
-        f"{options.month} is under review: objections until {shown_time(row['objections_until_ms'])}, "
-        f"head until {shown_time(row['head_until_ms'])}"
+        f"{options.month} is under review: objections until {workflow.shown(row['objections_until_ms'])}, "
+        f"head until {workflow.shown(row['head_until_ms'])}"
     )
 
 
 def _approve(options: argparse.Namespace) -> None:
-    state = workflow.approve(opened(options), options.month, options.agency, by=options.by)
+    state = workflow.approve(opened(options), options.month, options.agency, by=options.by, changes=options.changes)
     print(f"{options.month}: {'approved by the head' if state == 'head' else 'approved by BKPSDM; it can be locked'}")
 
 

@@ -32,7 +32,8 @@ def file(
         raise Refused("an objection says what is wrong: --text TEXT")
     if date and date[:7] != month:
         raise Refused(f"{date} is no day of {month}")
-    standing = steps.standing(connection, month, agency) or steps.standing(connection, month, "")
+    own, common = steps.standing(connection, month, agency), steps.standing(connection, month, "")
+    standing = next((one for one in (own, common) if one and one["state"] == steps.REVIEW), own or common)
     if standing is None or standing["state"] != steps.REVIEW:
         state = standing["state"] if standing else "not begun"
         raise Refused(f"{month} of {agency} is {state}, not under review: ask for a correction instead")

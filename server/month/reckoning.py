@@ -85,10 +85,7 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     first, last = span_of(scope.month)
     agencies = {scope.agency} if scope.agency else None
     found_staff = staff.of_month(connection, first, last, scope.cutoff_ms, agencies, scope.only)
-    others: dict[str, int] = {}
-    if scope.only is None:
-        for run in staff.closed_runs(connection, scope.month, scope.before):
-            others |= dict.fromkeys(staff.people_of_run(connection, run["run"]), run["run"])
+    others = staff.owners(connection, scope.month, scope.before) if scope.only is None else {}
     rows = [row for row in found_staff.rows if row["employee_id"] not in others]
     if not rows:
         whose = f"agency {scope.agency!r}" if scope.agency else "any agency"

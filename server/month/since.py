@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from server.allowance.models import CALENDARS, DUES, WORK
+from server.attendance.models import LEGACY_MONTHS, SHIFTS, SITES
 from server.devices.models import device_losses, entries
 from server.month.models import OBJECTIONS
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
@@ -59,5 +60,10 @@ def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
         .order_by(device_losses.c.loss)
     ).scalars()
     told = [f"{calendars} calendars recorded"] if calendars else []
+    for name, kind in (("shifts", SHIFTS), ("sites", SITES), ("months of old marks", LEGACY_MONTHS)):
+        known = kind.table.c.recorded_ms
+        count = select(func.count()).where(known > after_ms, known <= until_ms)
+        if found := connection.execute(count).scalar_one():
+            told.append(f"{found} {name} recorded")
     told += [f"{arrived} entries of devices arrived"] if arrived else []
     return told + [f"device {device} was revoked" for device in lost]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from server import facts
 from server.allowance.models import run_tables, runs
+from server.month.models import susulan
 from server.month.tables import from_parquet
 from server.people import posts
 from server.people.models import EMPLOYEES
@@ -66,6 +67,23 @@ def people_of_run(connection: Connection, run: int) -> set[str]:
     """Whose month a stored run reckons."""
     query = select(run_tables.c.parquet).where(run_tables.c.run == run, run_tables.c.name == "payments")
     return set(from_parquet(connection.execute(query).scalar_one())["employee_id"].to_pylist())
+
+
+def owners(connection: Connection, month: str, before: int | None = None) -> dict[str, int]:
+    """Employee → the locked run that their month belongs to, because they are in it or in a susulan of it.
+
+    `before`: looking only at the runs stored before this one.
+    """
+    found: dict[str, int] = {}
+    closed = [run["run"] for run in closed_runs(connection, month, before)]
+    later = connection.execute(
+        select(susulan.c.run, susulan.c.base).where(susulan.c.base.in_(closed)).order_by(susulan.c.run)
+    )
+    for run, base in [*((run, run) for run in closed), *later]:
+        if before is None or run < before:
+            for employee_id in people_of_run(connection, run):
+                found.setdefault(employee_id, base)
+    return found
 
 
 def _last_of(known: Sequence[Mapping[str, Any]], first: date, last: date) -> dict[str, Any] | None:

@@ -89,10 +89,24 @@ def standing(connection: Connection, month: str, agency: str) -> Mapping[str, An
     return rows[-1] if rows else None
 
 
-def refuse_under_review(connection: Connection, month: str, agency: str) -> None:
-    """Conflict while a review that concerns the agency goes on: a month does not leave it by another door."""
+def refuse_reviewed(connection: Connection, month: str, agency: str) -> None:
+    """Conflict when the month was ever put under review for the agency: it does not leave it by another door."""
+    for row in history(connection, month):
+        if row["state"] == REVIEW and (not agency or row["agency"] in ("", agency)):
+            raise Conflict(
+                f"{month} was put under review on its way: take it on with: hadir server month status {month}"
+            )
+
+
+def refuse_under_review(connection: Connection, month: str, agency: str, *, but: str | None = None) -> None:
+    """Conflict while a review that concerns the agency goes on, be it for more or fewer agencies than this one.
+
+    `but`: the agency whose own review does not count.
+    """
     last = {row["agency"]: row for row in history(connection, month)}
     for row in last.values():
+        if row["agency"] == but:
+            continue
         if row["state"] in UNDER_REVIEW and (not agency or row["agency"] in ("", agency)):
             whose = f"agency {row['agency']}" if row["agency"] else "all agencies"
             raise Conflict(

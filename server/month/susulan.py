@@ -128,10 +128,9 @@ def _prepare(
     rows: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     left_out = []
-    for payment in reckoned.result.payments.to_pylist():
-        employee_id = payment["employee_id"]
-        if payment["status"] == HELD:
-            continue
+    held = {row["employee_id"] for row in reckoned.result.payments.to_pylist() if row["status"] == HELD}
+    # Whoever was paid and now is not in the month at all gives everything back.
+    for employee_id in sorted((people_then | before.keys()) - held):
         changed = differences(before[employee_id], now[employee_id])
         if not changed:
             continue
@@ -249,14 +248,12 @@ def later_runs(connection: Connection, base: int) -> list[int]:
 
 
 def _people(connection: Connection, base: Mapping[str, Any], now_ms: int) -> set[str]:
-    """Those of the locked run, and those of its agency of whom nobody knew when the months were locked."""
+    """Those whose month belongs to the locked run, and those of its agency whose month belongs to none."""
     first, last = reckoning.span_of(base["month"])
-    everybody: set[str] = set()
-    for run in staff.closed_runs(connection, base["month"]):
-        everybody |= staff.people_of_run(connection, run["run"])
+    owners = staff.owners(connection, base["month"])
     agencies = {base["agency"]} if base["agency"] else None
     now = {row["employee_id"] for row in staff.of_month(connection, first, last, now_ms, agencies, None).rows}
-    return staff.people_of_run(connection, base["run"]) | (now - everybody)
+    return {employee_id for employee_id, run in owners.items() if run == base["run"]} | (now - owners.keys())
 
 
 def _employees(connection: Connection, now_ms: int) -> dict[str, Mapping[str, Any]]:
@@ -271,11 +268,14 @@ def _employees(connection: Connection, now_ms: int) -> dict[str, Mapping[str, An
 
 
 def _already_paid(connection: Connection, paid_in: date) -> dict[str, int]:
-    """Employee → allowance before tax that was paid in the month before now, susulan included."""
+    """Employee → allowance before tax paid in the month until now or locked to be paid, susulan included."""
     chosen = set(connection.execute(select(susulan.c.run).where(susulan.c.paid_in == f"{paid_in:%Y-%m}")).scalars())
     paid = select(month_steps.c.run, month_steps.c.at_ms).where(month_steps.c.state == steps.PAID)
-    chosen |= {run for run, at_ms in connection.execute(paid) if people.local_day(at_ms).replace(day=1) == paid_in}
+    paid_at = {run: people.local_day(at_ms).replace(day=1) for run, at_ms in connection.execute(paid)}
     states = {row["run"]: row["state"] for row in connection.execute(select(runs.c.run, runs.c.state)).mappings()}
+    chosen |= {run for run, month in paid_at.items() if month == paid_in}
+    # What is locked and not paid yet will be paid in this month at the earliest.
+    chosen |= {run for run, state in states.items() if state == CLOSED and run not in paid_at}
     found: dict[str, int] = defaultdict(int)
     for run in sorted(chosen):
         if states.get(run) not in (CLOSED, SUSULAN):

@@ -13,9 +13,10 @@ from server import facts
 from server.allowance import month as months
 from server.allowance.models import runs
 from server.errors import Conflict, Refused
-from server.month import reckoning, rules, staff, steps
+from server.month import reckoning, rules, since, staff, steps
 from server.month.models import OBJECTIONS
 from server.month.reckoning import CLOSED, DRAFT, SUSULAN, Reckoned, Scope
+from server.month.undisputed import PAID_NOW
 from server.people import grants
 from server.people import service as people
 from server.services import Services
@@ -23,7 +24,9 @@ from server.transparency import service as transparency
 
 REVIEW_DAYS = 5
 HEAD_DAYS = 3
-"""Calendar days for objections, and after them for the head, unless the review says otherwise."""
+LEAST_DAYS = 2
+"""Calendar days for objections, and after them for the head, unless the review says otherwise; the least of both."""
+_SHOWN = 5
 _WEST = timezone(timedelta(hours=7))
 
 
@@ -84,8 +87,11 @@ def review(
     today = people.local_day(now_ms)
     until = until or today + timedelta(days=REVIEW_DAYS)
     head_until = head_until or until + timedelta(days=HEAD_DAYS)
-    if not today <= until <= head_until:
-        raise Refused(f"objections until {until}, the head until {head_until}: from today on, and in this order")
+    if not today + timedelta(days=LEAST_DAYS) <= until < head_until:
+        raise Refused(
+            f"objections until {until}, the head until {head_until}: employees have {LEAST_DAYS} days at least, "
+            "the head one more"
+        )
     with parts.database.write() as connection:
         grants.authority(connection, by, now_ms).require((grants.HR,), agency, f"open the review of {month}")
         before = _expect(connection, month, agency, (steps.DRAFT,), "put under review")
@@ -95,12 +101,13 @@ def review(
     return row
 
 
-def approve(parts: Services, month: str, agency: str, *, by: str) -> str:
+def approve(parts: Services, month: str, agency: str, *, by: str, changes: int = 0) -> str:
     """The head's approval, and after it BKPSDM's (the grant hr), by another person; the state that results.
 
     The head approves the month as known at that moment; what is approved is what will be locked. An approval waits
     for the deadline of objections; unanswered ones are held, not decided. If the head's deadline passes in silence,
-    BKPSDM goes on, and a step without an officer says so.
+    BKPSDM goes on, and a step without an officer says so. `changes`: how many payments differ from the draft that the
+    employees saw; Refused, naming them, when it is another number.
     """
     now_ms = parts.clock.now_ms()
     with parts.database.read() as connection:
@@ -116,11 +123,21 @@ def approve(parts: Services, month: str, agency: str, *, by: str) -> str:
     with parts.database.read() as connection:
         transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(month, agency, now_ms), regulation)
+        changed = _changed(connection, before, reckoned, now_ms)
+    if len(changed) != changes:
+        raise Refused(
+            f"{len(changed)} payments differ from the draft that the employees saw: "
+            + "; ".join(changed[:_SHOWN])
+            + ("; …" if len(changed) > _SHOWN else "")
+            + f". Look at them, then approve with --changes {len(changed)}, or send the month back: "
+            f"hadir server month return {month}"
+        )
     with parts.database.write() as connection:
         before = _expect(connection, month, agency, (steps.REVIEW,), "approved")
         run, _ = months.keep(connection, parts, reckoned, regulation, state=DRAFT, by=by, decree="")
         silent = _unanswered(connection, month, agency, now_ms)
         held = f"; {silent} objections without an answer, held" if silent else ""
+        held += f"; {changes} payments otherwise than the employees saw" if changes else ""
         steps.add(
             connection,
             reckoned,
@@ -157,15 +174,18 @@ def send_back(parts: Services, month: str, agency: str, *, by: str, why: str) ->
 def lock(parts: Services, month: str, agency: str, *, by: str, decree: str = "") -> months.Closed:
     """Store for good what was approved: reckoned again from the facts as known at the head's approval.
 
-    Refused without the grant hr or, with assumed values, without a decree; Conflict unless BKPSDM approved it, or
-    where what would be locked is not what was approved.
+    Refused without the grant hr, to whoever approved for BKPSDM, or, with assumed values, without a decree; Conflict
+    unless BKPSDM approved it, or where what would be locked is not what was approved.
     """
     now_ms = parts.clock.now_ms()
     regulation = rules.configured(parts)
     months.refuse_assumed(regulation, decree)
     with parts.database.read() as connection:
-        grants.authority(connection, by, now_ms).require((grants.HR,), agency, f"lock {month}")
+        acting = grants.authority(connection, by, now_ms)
+        acting.require((grants.HR,), agency, f"lock {month}")
         before = _expect(connection, month, agency, (steps.APPROVED,), "locked")
+        if acting.same_person(people.officer(connection, before["made_by"])):
+            raise Refused(f"{by} approved {month} for BKPSDM: another officer must lock it")
         transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(month, agency, before["cutoff_ms"]), regulation)
     if reckoned.digest != before["digest"]:
@@ -177,6 +197,7 @@ def lock(parts: Services, month: str, agency: str, *, by: str, decree: str = "")
     with parts.database.write() as connection:
         _expect(connection, month, agency, (steps.APPROVED,), "locked")
         months.refuse_closed(connection, month, agency)
+        months.refuse_owned(connection, reckoned)
         run, notes = months.keep(connection, parts, reckoned, regulation, state=CLOSED, by=by, decree=decree)
         why = "; ".join(part for part in ("as approved", decree) if part)
         steps.add(connection, reckoned, state=steps.LOCKED, by=by, why=why, now_ms=now_ms, run=run)
@@ -234,13 +255,35 @@ def status(connection: Connection, month: str, now_ms: int) -> list[Agency]:
 def _may_draft(connection: Connection, month: str, agency: str, by: str, now_ms: int) -> Mapping[str, Any] | None:
     grants.authority(connection, by, now_ms).require((grants.HR,), agency, f"draft {month}")
     months.refuse_closed(connection, month, agency)
+    steps.refuse_under_review(connection, month, agency, but=agency)
     before = steps.standing(connection, month, agency)
+    if before is not None and before["state"] == steps.REVIEW and now_ms > before["objections_until_ms"]:
+        raise Conflict(
+            f"{month}: nobody could object to another draft, the deadline is over. Approve it, or send it back: "
+            f"hadir server month return {month}"
+        )
     if before is not None and before["state"] in (steps.HEAD, steps.APPROVED):
         raise Conflict(
             f"{month} of {agency or 'all agencies'} was approved: send it back first with: "
             f"hadir server month return {month}"
         )
     return before
+
+
+def _changed(connection: Connection, before: Mapping[str, Any], reckoned: Reckoned, now_ms: int) -> list[str]:
+    """What each person would be paid otherwise than the draft says that the step `before` speaks of, and why."""
+
+    def paid(rows: list[dict[str, Any]]) -> dict[str, int]:
+        return {row["employee_id"]: row["net"] if row["status"] in PAID_NOW else 0 for row in rows}
+
+    then = paid(months.table_of(connection, before["run"], "payments").to_pylist())
+    now = paid(reckoned.result.payments.to_pylist())
+    differing = sorted(who for who in then.keys() | now.keys() if then.get(who) != now.get(who))
+    reasons = since.recorded(connection, differing, before["cutoff_ms"], now_ms)
+    return [
+        f"{who} {then.get(who, 0):,} → {now.get(who, 0):,} ({reasons.get(who, 'no fact about this person')})"
+        for who in differing
+    ]
 
 
 def _expect(connection: Connection, month: str, agency: str, states: tuple[str, ...], what: str) -> Mapping[str, Any]:

@@ -175,9 +175,13 @@ def holders(connection: Connection, now_ms: int) -> list[dict[str, str]]:
 
 
 def add_agency(connection: Connection, agency: str, name: str, parent: str, *, by: str, now_ms: int) -> None:
-    """Record an agency and the one above it. Refused where that would go in a circle."""
-    authority(connection, by, now_ms).require((HR, ADMIN), parent, f"place agency {agency}")
-    if agency in above_of(parents_of(connection, now_ms), parent):
+    """Record an agency and the one above it. Refused where that would go in a circle, or without the grant hr or admin
+    for the agency above, now and from now on: who may act for that one may act for this one.
+    """
+    acting, parents = authority(connection, by, now_ms), parents_of(connection, now_ms)
+    for above in {parents.get(agency, ""), parent}:
+        acting.require((HR, ADMIN), above, f"place agency {agency}")
+    if agency in above_of(parents, parent):
         raise Refused(f"{parent} stands below {agency}: it cannot stand above it too")
     row = {"agency": agency, "name": name, "parent": parent}
     facts.record(connection, AGENCIES, [row], by=by, document="", now_ms=now_ms)

@@ -7,13 +7,16 @@ import shutil
 import pyarrow as pa
 import pytest
 from harness import Server
-from made_office import MONTH, at, correct, make_office, refused, said
+from made_office import EMPLOYEE, MONTH, at, correct, make_office, refused, said
 
 from server import facts
 from server.allowance import month as months
+from server.errors import Conflict
 from server.month import pp94, reckoning, recompute, susulan
 from server.month.lines import differences
 from server.orders.models import LEAVE
+from server.people import service as people
+from server.people.models import EMPLOYEES
 
 LOCKED, LATER, MUCH_LATER = "2026-11-02T09:00", "2026-11-09T09:00", "2026-12-03T09:00"
 
@@ -115,6 +118,55 @@ def test_what_a_missing_document_decides_is_paid_once_it_is_there(locked):
     (row,) = table(locked, later["run"], "payments").to_pylist()
     assert (row["employee_id"], row["gross"], row["tax"], row["net"]) == ("K1", 0, 33_000, 627_000)
     sums_hold(locked, later["run"])
+
+
+def employed(server: Server, now: str, employee: str, agency: str, **more: str) -> None:
+    """The employee as known from `now` on."""
+    parts = server.services()
+    with parts.database.write() as connection:
+        row = EMPLOYEE | {"employee_id": employee, "name": employee, "agency": agency} | more
+        facts.record(connection, EMPLOYEES, [people.to_columns(row)], by="rina", document="d", now_ms=at(now))
+    parts.database.close()
+
+
+def test_whoever_a_susulan_paid_is_paid_by_no_other_agency(tmp_path):
+    office = make_office(tmp_path)
+    said(office, "2026-11-02T10:00", "close", MONTH, "--agency", "dinkes", "--by", "rina")
+    employed(office, "2026-11-03T09:00", "N1", "dinkes")
+    assert "N1" in said(office, "2026-11-03T10:00", "susulan", MONTH, "--by", "rina")
+    employed(office, "2026-11-04T09:00", "N1", "bkpsdm")
+    said(office, "2026-11-04T10:00", "close", MONTH, "--agency", "bkpsdm", "--by", "rina")
+    assert "N1" not in table(office, 3, "payments")["employee_id"].to_pylist()
+    assert "nothing differs" in refused(office, "2026-11-04T11:00", "susulan", MONTH, "--by", "rina")
+
+
+def test_whoever_turns_out_not_to_have_served_gives_everything_back(tmp_path):
+    office = make_office(tmp_path)
+    said(office, "2026-11-02T10:00", "close", MONTH, "--agency", "dinkes", "--by", "rina")
+    (paid,) = [row for row in table(office, 1, "payments").to_pylist() if row["employee_id"] == "B2"]
+    employed(office, "2026-11-03T09:00", "B2", "dinkes", end_date="2026-09-30")
+    said(office, "2026-11-03T10:00", "susulan", MONTH, "--by", "rina")
+    (back,) = table(office, 2, "payments").to_pylist()
+    assert (back["employee_id"], back["net"]) == ("B2", -paid["net"])
+    sums_hold(office, 2)
+
+
+def test_two_locks_at_once_pay_nobody_twice(tmp_path, monkeypatch):
+    office = make_office(tmp_path)
+    office.set_clock(at("2026-11-02T10:00"))
+    parts = office.services()
+    write = parts.database.write
+
+    def overtaken():
+        employed(office, "2026-11-02T10:00", "K1", "dinkes")
+        said(office, "2026-11-02T10:01", "close", MONTH, "--agency", "dinkes", "--by", "joko")
+        return write()
+
+    # Reckoned, and not stored yet: another agency's lock comes between.
+    monkeypatch.setattr(parts.database, "write", overtaken)
+    with pytest.raises(Conflict, match="K1: 2026-10 was locked for them meanwhile"):
+        months.close(parts, months.Close(MONTH, "bkpsdm", by="rina"))
+    parts.database.close()
 
 
 def runs(server: Server) -> list:

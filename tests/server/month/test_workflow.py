@@ -194,21 +194,54 @@ def test_a_dated_plh_speaks_for_the_head_on_those_days_only(reviewed):
 
 def test_one_step_close_waits_for_a_review_and_a_locked_month_takes_no_draft(reviewed):
     close = ("close", MONTH, "--agency", "dinkes")
-    assert "is under review" in refused(reviewed, DAY5, *close, "--by", "rina")
-    assert "is under review" in refused(reviewed, DAY5, "close", MONTH, "--by", "rina")
-    said(reviewed, DAY5, "month", "return", *OF, "--why", "in one step", "--by", "hana")
     assert "the grant hr" in refused(reviewed, DAY5, *close, "--by", "hana")
-    said(reviewed, DAY5, *close, "--by", "rina")
-    assert stands(reviewed)[-1] == "locked"
-    assert "was closed" in refused(reviewed, DAY5, "month", "draft", *OF, "--by", "rina")
+    for whose in (close, ("close", MONTH)):
+        assert "was put under review" in refused(reviewed, DAY5, *whose, "--by", "rina")
+    assert "is under review" in refused(reviewed, DAY5, *close, "--draft")
+    said(reviewed, DAY5, "month", "return", *OF, "--why", "in one step", "--by", "hana")
+    # Sent back it is still no month of one step: employees were promised a review.
+    assert "was put under review" in refused(reviewed, DAY5, *close, "--by", "rina")
+    said(reviewed, DAY5, "close", MONTH, "--agency", "puskes", "--by", "rina")
+    assert "was closed" in refused(reviewed, DAY5, "month", "draft", MONTH, "--agency", "puskes", "--by", "rina")
 
 
 def test_a_review_needs_a_month_that_ended_and_deadlines_in_order(office):
     said(office, "2026-10-20T09:00", "month", "draft", *OF, "--by", "rina")
     review = ("month", "review", *OF, "--by", "rina")
     assert "has not ended" in refused(office, "2026-10-20T09:00", *review)
-    assert "in this order" in refused(office, DAY1, *review, "--until", "2026-11-01")
-    assert "in this order" in refused(office, DAY1, *review, "--until", "2026-11-09", "--head-until", "2026-11-08")
+    for dates in (
+        ("--until", "2026-11-01"),
+        ("--until", "2026-11-02", "--head-until", "2026-11-03"),
+        ("--until", "2026-11-09", "--head-until", "2026-11-09"),
+    ):
+        assert "2 days at least" in refused(office, DAY1, *review, *dates)
+
+
+def test_what_changed_since_the_employees_saw_it_is_named_and_approved_by_number(reviewed):
+    correct(reviewed, "B1", "2026-10-06", "2026-11-06T08:00")
+    approve = ("month", "approve", *OF, "--by", "hana")
+    told = refused(reviewed, DAY5, *approve)
+    assert "B1 921,500 → 950,000 (correction" in told
+    assert "--changes 1" in told
+    assert "1 payments differ" in refused(reviewed, DAY5, *approve, "--changes", "2")
+    said(reviewed, DAY5, *approve, "--changes", "1")
+    assert "1 payments otherwise than the employees saw" in said(reviewed, DAY5, "month", "status", MONTH, "--history")
+
+
+def test_no_other_draft_after_the_deadline_nor_beside_a_review(office):
+    said(office, DAY1, "month", "draft", MONTH, "--by", "rina")
+    dates = ("--until", "2026-11-05", "--head-until", "2026-11-08")
+    said(office, DAY1, "month", "review", MONTH, *dates, "--by", "rina")
+    assert "is under review for all" in refused(office, DAY1, "month", "draft", *OF, "--by", "rina")
+    said(office, DAY1, "month", "draft", MONTH, "--by", "rina")
+    said(office, DAY1, "objection", "file", MONTH, "B1", "--text", "I was there", "--by", "budi")
+    assert "the deadline is over" in refused(office, DAY5, "month", "draft", MONTH, "--by", "rina")
+
+
+def test_who_approved_for_bkpsdm_does_not_lock(reviewed):
+    assert "approved by BKPSDM" in said(reviewed, DAY12, "month", "approve", *OF, "--by", "rina")
+    assert "another officer must lock it" in refused(reviewed, DAY12, "month", "lock", *OF, "--by", "rina")
+    said(reviewed, DAY12, "month", "lock", *OF, "--by", "joko")
 
 
 def test_somebody_who_moved_is_paid_once_by_the_agency_of_the_last_day(office, tmp_path):

@@ -87,6 +87,12 @@ def test_once_there_is_an_admin_only_an_admin_gives_grants_and_to_others(office)
     assert may(office, "eve", "hr", "puskes")
 
 
+def test_nobody_places_another_agency_below_the_own_to_act_for_it(office):
+    said(office, NOW, "grant", "budi", "hr", "--agency", "puskes", "--from", "2020-01-01")
+    place = ("agency", "place", "bkpsdm", "--parent", "puskes", "--by", "budi")
+    assert "the grant hr or admin for all agencies is missing" in refused(office, NOW, *place)
+
+
 def test_nobodys_superiors_are_everybody_else(office):
     parts = office.services()
     with parts.database.read() as connection:
