@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import BinaryIO
+from typing import IO
 
 from reportlab.graphics import renderPDF
 from reportlab.graphics.barcode.qr import QrCodeWidget
@@ -54,7 +54,7 @@ def labels(connection: Connection, names: Iterable[str], root: Verifier, now_ms:
     return made
 
 
-def write(sheet: Sequence[Label], language: str, out: BinaryIO) -> None:
+def write(sheet: Sequence[Label], language: str, out: IO[bytes]) -> None:
     """Write the labels as PDF to a binary stream: A4, ten a page, dashed lines to cut along."""
     say = Language(language)
     canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=1)
