@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "unprompted": "a kiosk never writes such marks: look at its software and camera",
     "camera": "ask who changed the camera, and look at what it sees",
     "clock_step": "ask what happened to the device's clock; its marks are dated without it",
+    "rtc": "put the battery-kept clock back, or give it a battery; until then the device starts without the time",
     "clock": "look at the device's network time and the battery of its clock; its marks are dated without it",
     "silence": "see whether it has power and network; what it recorded comes when it is back",
     "station": "see what the lamp says; restart the device, then look at its camera",

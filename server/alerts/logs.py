@@ -22,7 +22,7 @@ from server.attendance.models import SITE_PLACES
 from server.devices.models import conflicts, contacts, devices, entries, flags
 from server.people import service as people
 
-_READ = ("", "boot", "presence", "clock_step")
+_READ = ("", "boot", "presence", "clock_step", "rtc")
 """Kinds of entries that alerts rest upon; '' are quarantined."""
 LATE_MS = 3_600_000
 """Marks this much older than what is asked for came late: then older marks are read, to compare them with."""
@@ -54,6 +54,7 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> list[Alert]:
         found += _sequence(device, new)
         found += _cameras(connection, device, new)
         found += _clock_steps(device, new, limits)
+        found += _battery_clock(device, new)
         found += _unprompted(device, new)
     found += _conflicts(connection, since_ms, at_ms)
     found += _flagged(connection, since_ms, at_ms)
@@ -132,6 +133,13 @@ def _clock_steps(device: RowMapping, log: list[Read], limits: Bounds) -> list[Al
     ]
     detail = f"its clock jumped by {steps[-1][1] / 1000:+.0f} s" if steps else ""
     return _made("clock_step", device, _named(device, [one for one, _ in steps]), detail)
+
+
+def _battery_clock(device: RowMapping, log: list[Read]) -> list[Alert]:
+    bad = [one for one in log if one.said and one.said.kind == "rtc"]
+    said = [f"{one.said.body['state']}: {one.said.body['detail']}" for one in bad if one.said]
+    detail = f"the clock that a battery keeps is {said[-1]}" if said else ""
+    return _made("rtc", device, _named(device, bad), detail)
 
 
 def _unprompted(device: RowMapping, log: list[Read]) -> list[Alert]:

@@ -296,11 +296,13 @@ def test_a_jump_of_the_clock_and_a_mark_without_prompts_are_alerts(watched):
     kiosk.record("clock_step", at_ms=watched.now, step_ms=-11_000)
     watched.mark(kiosk, "B1", watched.now)
     watched.mark(kiosk, "B2", watched.now)
+    kiosk.record("rtc", at_ms=watched.now, state="unset", detail="it shows 1970")
     kiosk.entries[3] = kiosk.entries[3].replace(b'"prompts":["blink"]', b'"prompts":[]')
     assert watched.send(kiosk, 0) == 200
     found = {one["kind"]: one for one in watched.alerts()}
     assert found["clock_step"]["rests_on"] == [f"{kiosk.name}/1"]
     assert found["unprompted"]["rests_on"] == [f"{kiosk.name}/3"]
+    assert (found["rtc"]["rests_on"], "unset" in found["rtc"]["detail"]) == ([f"{kiosk.name}/4"], True)
     assert "1 of 2 marks" in found["unprompted"]["detail"]
 
 
