@@ -51,6 +51,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="where to cut (default: 1)")
     parser.add_argument("--folder", type=Path, help="keep the system here, and use what an earlier run left")
     options = parser.parse_args()
+    if min(options.cuts, options.control_cuts, options.marks) < 1:
+        parser.error("cuts and marks are counted from 1")
     try:
         if options.folder is not None:
             options.folder.mkdir(parents=True, exist_ok=True)

@@ -88,8 +88,8 @@ def record(system: System, folder: Path, marks: int, careless: str = "") -> Reco
 
 def cut(system: System, folder: Path, recording: Recording, cuts: int, seed: int) -> Iterator[Outcome]:
     """Cut at the end of the log and at random places before; boot each. One outcome after the other."""
-    rng = random.Random(seed)
-    for place in [*sorted(rng.sample(recording.places, cuts - 1)), len(recording.log)]:
+    rng, places = random.Random(seed), recording.places
+    for place in [*sorted(rng.sample(places, min(cuts - 1, len(places)))), len(recording.log)]:
         disk = folder / "disk.img"
         _copy(system.image, disk)
         marks, held = recording.promised(place)
