@@ -8,12 +8,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from server import config
+from server.allowance import regulation as regulations
+from server.allowance.regulation import Regulation
 from server.errors import Refused
 from server.reports.safe import clean
 from server.services import Services, open_services
@@ -21,6 +24,8 @@ from server.services import Services, open_services
 Command = Callable[[argparse.Namespace], int | None]
 SHOWN = 20
 """Rows that a list shows where more would scroll away."""
+_FOLDED = 20
+"""Characters of a table's cell below which folding makes it unreadable."""
 WIT = timezone(timedelta(hours=9), "WIT")
 _DEFAULT = Path(os.environ.get("HADIR_SERVER_CONFIG", "/etc/hadir/server.yaml"))
 
@@ -99,14 +104,31 @@ def opened(options: argparse.Namespace) -> Services:
     return open_services(config.load(options.config))
 
 
+def regulation_of(parts: Services) -> Regulation | None:
+    """The regulation of the configuration, None where it names none; RegulationError for one that cannot be read."""
+    return regulations.load(parts.config.regulation) if parts.config.regulation else None
+
+
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; text from outside cannot steer the terminal."""
+    """Print a table, or, where the terminal is too narrow for it, each row as a paragraph of what is known.
+
+    Text from outside cannot steer the terminal.
+    """
+    console = Console(markup=False, highlight=False)
+    shown = [[clean(str(cell)) for cell in row] for row in rows]
+    needed = sum(3 + min(_FOLDED, max(map(len, cells))) for cells in zip(columns, *shown, strict=True)) + 1
+    if shown and needed > console.width:
+        console.print(title, style="bold")
+        for row in shown:
+            known = [f"{name} {cell}" for name, cell in zip(columns, row, strict=True) if cell not in ("", "—")]
+            console.out(fill(" · ".join(known), console.width, subsequent_indent="    "))
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(clean(str(cell)) for cell in row))
-    Console(markup=False, highlight=False).print(table)
+    for row in shown:
+        table.add_row(*row)
+    console.print(table)
 
 
 def shown_time(time_ms: int | None) -> str:

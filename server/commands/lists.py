@@ -15,13 +15,14 @@ from server.allowance.models import runs
 from server.errors import NotFound
 from server.month import pp94, reckoning
 from server.month.models import susulan
+from server.orders import papers
 from server.orders import service as orders
 from server.people import service as people
 from server.reports.lists import Arrear, DisciplineWarning, OpenOrder
 from server.reports.model import MonthReport
 from server.services import Services
 
-_WAITS = {orders.ISSUED: "accept", orders.ACCEPTED: "report", orders.REPORTED: "confirm"}
+_WAITS = {orders.ISSUED: "accept", orders.ACCEPTED: "report", orders.REPORTED: "confirm", papers.WITHDRAWING: "decide"}
 
 
 def beside(parts: Services, reports: Sequence[MonthReport], names: Collection[str]) -> list[MonthReport]:

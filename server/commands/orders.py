@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
-from server.commands.common import SHOWN, Commands, by, opened, show_table, shown_time
+from server.commands.common import SHOWN, Commands, by, opened, regulation_of, show_table, shown_time
 from server.errors import Refused
 from server.orders import papers
 from server.orders import service as orders
@@ -66,7 +68,7 @@ def _order_commands(commands: Commands) -> None:
         ("accept", _accept, "Take an order on."),
         ("report", _report, "Report what was done, with evidence."),
         ("confirm", _confirm, "Confirm reports: the order excuses from now on."),
-        ("cancel", _cancel, "Take an order back."),
+        ("cancel", _cancel, "Take an order back; a confirmed one when another officer says so too."),
     ):
         more = {"report": ' --text "done" --evidence photo.jpg', "cancel": ' --reason "postponed"'}.get(name, "")
         parser = group.add(name, action, text, f"hadir server order {name} ST-7 --employee E00042{more} --by joko")
@@ -101,7 +103,10 @@ def _paper_commands(commands: Commands, what: str, summary: str, example: str) -
         decide.set_defaults(status=status, what=what)
         by(decide, "another officer than the one who asked")
     take = group.add(
-        "withdraw", _withdraw, "Take back what was asked.", f"hadir server {what} withdraw 7 --reason error --by joko"
+        "withdraw",
+        _withdraw,
+        "Take back what was asked; what was approved when another officer says so too.",
+        f"hadir server {what} withdraw 7 --reason error --by joko",
     )
     take.add_argument("number", type=int)
     take.add_argument("--reason", required=True)
@@ -130,7 +135,7 @@ def _issue(options: argparse.Namespace) -> None:
     parts = opened(options)
     named = [name for name in options.people.split(",") if name]
     with parts.database.write() as connection:
-        orders.issue(
+        odd = orders.issue(
             connection,
             options.number,
             named,
@@ -143,6 +148,7 @@ def _issue(options: argparse.Namespace) -> None:
             now_ms=parts.clock.now_ms(),
         )
     print(f"issued {options.number} to {len(named)}")
+    _show_odd(odd)
 
 
 def _accept(options: argparse.Namespace) -> None:
@@ -184,21 +190,43 @@ def _cancel(options: argparse.Namespace) -> None:
     now_ms = parts.clock.now_ms()
     with parts.database.write() as connection:
         named = [options.employee] if options.employee else orders.people_of(connection, options.number, now_ms)
+        found: dict[str, list[str]] = defaultdict(list)
         for who in named:
-            orders.cancel(connection, options.number, who, reason=options.reason, by=options.by, now_ms=now_ms)
-    print(f"cancelled {options.number} for {', '.join(named)}")
+            after = orders.cancel(connection, options.number, who, reason=options.reason, by=options.by, now_ms=now_ms)
+            found[after].append(who)
+    for after, whose in found.items():
+        print(f"{after} {options.number} for {', '.join(whose)}{_SECOND if after == papers.WITHDRAWING else ''}")
+
+
+_SECOND = "; it was confirmed or approved: held until another officer says the same, or confirms or approves it again"
+
+
+def _show_odd(notes: Sequence[str]) -> None:
+    for note in notes[:SHOWN]:
+        print(clean(f"look: {note}"))
+    if len(notes) > SHOWN:
+        print(f"look: and {len(notes) - SHOWN} more such")
 
 
 def _orders(options: argparse.Namespace) -> None:
     parts = opened(options)
     with parts.database.read() as connection:
         rows = orders.listed(connection, parts.clock.now_ms(), unfinished=not options.all)
-    columns = ("order_id", "employee_id", "from", "to", "place", "document", "status", "tasks", "report", "evidence")
+    columns = ("order_id", "employee_id", "name", "from", "to", "place", "tasks", "document", "status")
     show_table(
         f"{len(rows)} orders",
-        ("order", "employee", "from", "to", "place", "document", "state", "tasks", "report", "evidence"),
-        ([row[name] or "—" for name in columns] for row in rows),
+        ("order", "employee", "name", "from", "to", "place", "tasks", "document", "state", "report", "evidence", "why"),
+        ([row[name] or "—" for name in (*columns, "report", "evidence")] + [_why(row)] for row in rows),
     )
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """The reason that a correction states, and that with which somebody takes something back."""
+    back = row["recorded_document"] if row["status"] in _BACK and row["recorded_document"] != row["document"] else ""
+    return "; ".join(text for text in (back, row.get("reason", "")) if text) or "—"
+
+
+_BACK = (papers.WITHDRAWING, papers.WITHDRAWN, orders.CANCELLED)
 
 
 def _request(options: argparse.Namespace) -> None:
@@ -211,26 +239,31 @@ def _request(options: argparse.Namespace) -> None:
     }
     if options.what == "correction":
         row |= {"date": options.first[:10], "reason": options.reason}
+    regulation = regulation_of(parts)
     with parts.database.write() as connection:
-        papers.request(
+        odd = papers.request(
             connection,
             options.what,
             row,
+            regulation.excuses if regulation else None,
             by=options.by,
             document=options.document,
             now_ms=parts.clock.now_ms(),
         )
     print(f"requested; another officer decides: hadir server {options.what} list")
+    _show_odd(odd)
 
 
 def _bulk(options: argparse.Namespace) -> None:
     parts = opened(options)
+    regulation = regulation_of(parts)
     with parts.database.write() as connection:
         named = papers.request_for_site(
             connection,
             options.site,
             options.first,
             options.last or options.first,
+            regulation.excuses if regulation else None,
             reason=options.reason,
             document=options.document,
             by=options.by,
@@ -261,7 +294,7 @@ def _decide(options: argparse.Namespace) -> None:
 def _withdraw(options: argparse.Namespace) -> None:
     parts = opened(options)
     with parts.database.write() as connection:
-        papers.withdraw(
+        after = papers.withdraw(
             connection,
             options.what,
             options.number,
@@ -269,29 +302,22 @@ def _withdraw(options: argparse.Namespace) -> None:
             reason=options.reason,
             now_ms=parts.clock.now_ms(),
         )
-    print(f"withdrawn {options.number}")
+    print(f"{after} {options.number}{_SECOND if after == papers.WITHDRAWING else ''}")
 
 
 def _papers(options: argparse.Namespace) -> None:
     parts = opened(options)
     with parts.database.read() as connection:
         rows = papers.listed(connection, options.what, parts.clock.now_ms(), waiting=not options.all)
+    columns = ["number", "employee", "name", "kind", "from", "to", "why", "document", "state", "by", "recorded"]
     show_table(
         f"{len(rows)} {options.what}s" + ("" if options.all else " waiting"),
-        ("number", "employee", "kind", "from", "to", "document", "state", "by", "recorded", "instead of"),
-        (
-            (
-                row["fact"],
-                row["employee_id"],
-                row["kind"],
-                row["from"],
-                row["to"] or "—",
-                row["document"] or "—",
-                row["status"] or "—",
-                row["recorded_by"],
-                shown_time(row["recorded_ms"]),
-                row["supersedes"] or "—",
-            )
-            for row in rows
-        ),
+        [*columns, "instead of"] if options.all else columns,
+        (_cells(row)[: len(columns) + options.all] for row in rows),
     )
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    told = [str(row[name] or "—") for name in ("fact", "employee_id", "name", "kind", "from", "to")]
+    told += [_why(row), row["document"] or "—", row["status"] or "—", row["recorded_by"]]
+    return [*told, shown_time(row["recorded_ms"]), str(row["supersedes"] or "—")]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server import facts
+from server.attendance.rules import COUNTED, IGNORED
 from server.errors import Conflict, NotFound, Refused
 from server.orders.models import ORDERS, REPORTS, TASKS
-from server.orders.papers import check_span
+from server.orders.papers import WITHDRAWING, check_span, meet, oddities, why_not
 from server.people import grants
 from server.people import service as people
 
 ISSUED, ACCEPTED, REPORTED, CONFIRMED, CANCELLED = "issued", "accepted", "reported", "confirmed", "cancelled"
-_OVER = (CONFIRMED, CANCELLED, "rejected", "withdrawn")
-_MIDDLE = timezone(timedelta(hours=8))
+_OVER = (*COUNTED, *IGNORED)
 
 
 def issue(
@@ -34,10 +33,10 @@ def issue(
     tasks: str,
     by: str,
     now_ms: int,
-) -> None:
+) -> list[str]:
     """Issue a duty order: by the head or hr of each person's agency, to others than oneself and one's superiors.
 
-    Conflict for a number that is taken, or where somebody has another order at that time.
+    What is odd about it is told. Conflict for a number that is taken, or where somebody has another order at that time.
     """
     acting = grants.authority(connection, by, now_ms)
     if not document:
@@ -53,8 +52,9 @@ def issue(
         acting.require_for((grants.HEAD, grants.HR), employee_id, "issue an order")
         acting.refuse_own(employee_id, "issue an order")
         for row in held:
-            if row["employee_id"] == employee_id and row["status"] not in _OVER[1:] and _meet(row, first, last):
+            if row["employee_id"] == employee_id and row["status"] not in IGNORED and meet(row, first, last):
                 raise Conflict(f"{employee_id} has order {row['order_id']} from {row['from']} to {row['to']}")
+    odd = oddities(connection, people_named, first, last, now_ms)
     rows = [
         {
             "order_id": order_id,
@@ -70,6 +70,7 @@ def issue(
     facts.record(connection, ORDERS, rows, by=by, document=document, now_ms=now_ms)
     task = {"order_id": order_id, "tasks": tasks}
     facts.record(connection, TASKS, [task], by=by, document=document, now_ms=now_ms)
+    return odd
 
 
 def accept(connection: Connection, order_id: str, employee_id: str, *, by: str, now_ms: int) -> None:
@@ -101,26 +102,37 @@ def report(
 
 
 def confirm(connection: Connection, order_id: str, employee_id: str, *, by: str, now_ms: int) -> None:
-    """The head (or hr) confirms a report: from now on the order excuses. Never one's own, nor what one reported."""
+    """The head (or hr) confirms a report: from now on the order excuses. Never one's own, nor what one reported.
+
+    An order that somebody wants to take back is confirmed again likewise, and stays.
+    """
     acting = grants.authority(connection, by, now_ms)
     acting.require_for((grants.HEAD, grants.HR), employee_id, "confirm an order")
     acting.refuse_own(employee_id, "confirm an order")
-    told = facts.as_of(connection, REPORTS, now_ms)
-    for row in told:
-        if (row["order_id"], row["employee_id"]) == (order_id, employee_id) and acting.same_person(
-            people.officer(connection, row["recorded_by"])
-        ):
-            raise Refused(f"{by} recorded the report on order {order_id}: another officer must confirm it")
-    _step(connection, order_id, employee_id, (REPORTED,), CONFIRMED, by=by, now_ms=now_ms)
+    for row in _rows(connection, order_id, employee_id, now_ms):
+        if row["status"] in (REPORTED, WITHDRAWING) and (refusal := why_not(connection, acting, "order", row)):
+            raise Refused(refusal)
+    _step(connection, order_id, employee_id, (REPORTED, WITHDRAWING), CONFIRMED, by=by, now_ms=now_ms)
 
 
-def cancel(connection: Connection, order_id: str, employee_id: str, *, reason: str, by: str, now_ms: int) -> None:
-    """The head (or hr) takes the order back, in whatever state it is; the rows stay."""
+def cancel(connection: Connection, order_id: str, employee_id: str, *, reason: str, by: str, now_ms: int) -> str:
+    """The head (or hr) takes the order back; the state that it has then. The rows stay.
+
+    What was confirmed is WITHDRAWING until another officer says the same, or confirms it again.
+    """
     acting = grants.authority(connection, by, now_ms)
     acting.require_for((grants.HEAD, grants.HR), employee_id, "cancel an order")
     acting.refuse_own(employee_id, "cancel an order")
-    states = (ISSUED, ACCEPTED, REPORTED, CONFIRMED)
-    _step(connection, order_id, employee_id, states, CANCELLED, by=by, document=reason, now_ms=now_ms)
+    rows = _rows(connection, order_id, employee_id, now_ms)
+    before, after = [ISSUED, ACCEPTED, REPORTED], CANCELLED
+    if all(row["status"] in COUNTED for row in rows):
+        before, after = list(COUNTED), WITHDRAWING
+    elif all(row["status"] == WITHDRAWING for row in rows):
+        before = [WITHDRAWING]
+        if refusal := why_not(connection, acting, "order", rows[0]):
+            raise Refused(refusal)
+    _step(connection, order_id, employee_id, before, after, by=by, document=reason, now_ms=now_ms)
+    return after
 
 
 def people_of(connection: Connection, order_id: str, now_ms: int) -> list[str]:
@@ -136,6 +148,7 @@ def listed(connection: Connection, now_ms: int, *, unfinished: bool) -> list[dic
     tasks = {row["order_id"]: row["tasks"] for row in facts.as_of(connection, TASKS, now_ms)}
     told = {(row["order_id"], row["employee_id"]): row for row in facts.as_of(connection, REPORTS, now_ms)}
     nothing = {"text": "", "evidence": ""}
+    rows = [row for row in facts.as_of(connection, ORDERS, now_ms) if not unfinished or row["status"] not in _OVER]
     return [
         row
         | {
@@ -143,8 +156,7 @@ def listed(connection: Connection, now_ms: int, *, unfinished: bool) -> list[dic
             "report": told.get((row["order_id"], row["employee_id"]), nothing)["text"],
             "evidence": told.get((row["order_id"], row["employee_id"]), nothing)["evidence"],
         }
-        for row in facts.as_of(connection, ORDERS, now_ms)
-        if not unfinished or row["status"] not in _OVER
+        for row in people.with_names(connection, rows, now_ms)
     ]
 
 
@@ -165,6 +177,19 @@ def _step(
     document: str = "",
     now_ms: int,
 ) -> None:
+    rows = _rows(connection, order_id, employee_id, now_ms)
+    wrong = next((row for row in rows if row["status"] not in before), None)
+    if wrong is not None:
+        others = len(people_of(connection, order_id, now_ms)) > 1
+        raise Conflict(
+            f"order {order_id} of {employee_id} is {wrong['status'] or 'without a state'}: only what is "
+            f"{' or '.join(before)} can be {after}" + ("; name another with --employee ID" if others else "")
+        )
+    changed = [row | {"status": after} for row in rows]
+    facts.record(connection, ORDERS, changed, by=by, document=document or rows[0]["document"], now_ms=now_ms)
+
+
+def _rows(connection: Connection, order_id: str, employee_id: str, now_ms: int) -> list[dict[str, Any]]:
     rows = [
         row
         for row in facts.as_of(connection, ORDERS, now_ms)
@@ -172,24 +197,4 @@ def _step(
     ]
     if not rows:
         raise NotFound(f"there is no order {order_id!r} for {employee_id!r}; see: hadir server order list")
-    wrong = next((row for row in rows if row["status"] not in before), None)
-    if wrong is not None:
-        raise Conflict(
-            f"order {order_id} of {employee_id} is {wrong['status'] or 'without a state'}: only what is "
-            f"{' or '.join(before)} can be {after}"
-        )
-    changed = [row | {"status": after} for row in rows]
-    facts.record(connection, ORDERS, changed, by=by, document=document or rows[0]["document"], now_ms=now_ms)
-
-
-def _meet(row: Mapping[str, str], first: str, last: str) -> bool:
-    begin, end = _span(row["from"], row["to"])
-    other_begin, other_end = _span(first, last)
-    return begin < other_end and other_begin < end
-
-
-def _span(first: str, last: str) -> tuple[datetime, datetime]:
-    """An interval's ends; dates are whole days of the middle zone."""
-    begin, end = (datetime.fromisoformat(text) for text in (first, last or first))
-    end = end + timedelta(days=1) if len(last or first) == 10 else end
-    return tuple(moment if moment.tzinfo else moment.replace(tzinfo=_MIDDLE) for moment in (begin, end))  # type: ignore[return-value]
+    return rows

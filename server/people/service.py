@@ -101,6 +101,12 @@ def employees(connection: Connection, now_ms: int) -> list[dict[str, Any]]:
     return facts.as_of(connection, EMPLOYEES, now_ms, local_day(now_ms))
 
 
+def with_names(connection: Connection, rows: Iterable[Mapping[str, Any]], now_ms: int) -> list[dict[str, Any]]:
+    """Rows with an employee_id, each with the employee's `name` as known now ('' for nobody known)."""
+    names = {row["employee_id"]: row["name"] for row in employees(connection, now_ms)}
+    return [dict(row) | {"name": names.get(row["employee_id"], "")} for row in rows]
+
+
 def active(row: Mapping[str, Any], now_ms: int) -> bool:
     """Whether an employee serves on the day of `now_ms` or will."""
     end = row["end_date"]

@@ -127,9 +127,11 @@ LISTS: dict[str, tuple[str, str]] = {
     "order_state:accepted": ("Diterima", "Accepted"),
     "order_state:reported": ("Dilaporkan", "Reported"),
     "order_state:confirmed": ("Dikonfirmasi", "Confirmed"),
+    "order_state:withdrawing": ("Diminta ditarik kembali", "Asked back"),
     "order_waits:accept": ("penerimaan oleh pegawai", "the employee's acceptance"),
     "order_waits:report": ("laporan dan bukti", "report and evidence"),
     "order_waits:confirm": ("konfirmasi pimpinan", "the head's confirmation"),
+    "order_waits:decide": ("keputusan pejabat lain", "another officer's decision"),
     "order_waits:document": ("nomor surat", "the letter's number"),
     # later changes
     "arrears": ("Daftar Susulan", "Later Changes (Susulan)"),
