@@ -42,11 +42,12 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 
 @dataclass(frozen=True)
 class Signed:
-    """A request whose signature was checked."""
+    """A request whose signature was checked. `heard_ms`: when its head was here, before the body."""
 
     device: Device
     signature: RequestSignature
     body: bytes
+    heard_ms: int
 
 
 def services(request: Request) -> Services:
@@ -60,6 +61,7 @@ async def bounded_body(request: Request, parts: Annotated[Services, Depends(serv
 
     429 when the bodies of all requests together take more than MAX_BUFFERED.
     """
+    request.state.heard_ms = parts.clock.now_ms()
     too_large = HTTPException(413, f"the body is longer than {MAX_BODY} bytes: send smaller batches")
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > MAX_BODY:
@@ -105,7 +107,7 @@ def signed(
     asking, signature = parts.authenticator.check(request.headers.get("authorization"), request.method, path, body)
     if asking.name != device:
         raise Refused(f"device {asking.name} asks for {device}")
-    return Signed(asking, signature, body)
+    return Signed(asking, signature, body, request.state.heard_ms)
 
 
 def writer(

@@ -55,10 +55,13 @@ def receive(
     body: bytes,
     clock: Clock,
     *,
+    heard_ms: int | None = None,
     carried: bool = False,
 ) -> Outcome:
     """Take a batch that `device` sent with this request signature. Durable when it returns, in the national log too.
 
+    `heard_ms`: when the request began to arrive, if not just now; a slow link and a queue here are no error of the
+    device's clock. Nothing else rests on it: what the batch says may have been written until its end.
     `carried`: it came by hand, at a time that says nothing of the device's clock, and may come again.
     ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before.
     """
@@ -78,7 +81,7 @@ def receive(
     with database.write() as connection:
         contact = _contact(connection, batch, signature, now_ms, clock.kind, carried)
         problem, size, root = _store(connection, log_key, batch, judged, checkpoint.root, contact, now_ms)
-        error_ms = batch.wall_ms - now_ms
+        error_ms = max(batch.wall_ms - now_ms, min(0, batch.wall_ms - (now_ms if heard_ms is None else heard_ms)))
         if abs(error_ms) > CLOCK_TOLERANCE_MS and not carried:
             flag(connection, device.name, "clock", f"differs from the server's by {error_ms / 1000:+.0f} s", now_ms)
     return Outcome(Cursor(device.name, epoch, size, root, now_ms), problem)

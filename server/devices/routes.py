@@ -38,8 +38,15 @@ def claim(
 @router.post("/v1/devices/{device}/batches", dependencies=[Depends(writer)])
 def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Services, Depends(services)]) -> Response:
     """A batch for the signed cursor; 409, why in `Hadir-Problem`, when it does not fit what is held."""
-    log_key = parts.keyring.log
-    outcome = ingest.receive(parts.database, log_key, request.device, request.signature, request.body, parts.clock)
+    outcome = ingest.receive(
+        parts.database,
+        parts.keyring.log,
+        request.device,
+        request.signature,
+        request.body,
+        parts.clock,
+        heard_ms=request.heard_ms,
+    )
     note = outcome.cursor.sign(parts.keyring.cursor)
     with parts.database.read() as connection:
         headers = {

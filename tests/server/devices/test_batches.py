@@ -1,5 +1,7 @@
 """Batches: acknowledged when durable, sent any number of times, never blocked by one bad entry."""
 
+import socket
+
 import httpx
 import pytest
 import zstandard
@@ -159,6 +161,26 @@ def test_the_server_takes_what_its_clock_cannot_confirm_and_flags_the_device(kio
     assert [(row["flag"], row["detail"]) for row in stored(kiosk, flags)] == [
         ("clock", "differs from the server's by +3600 s")
     ]
+
+
+def test_a_slow_link_is_no_error_of_the_clock(kiosk):
+    kiosk.record()
+    body, path = kiosk.batch(0), f"/v1/devices/{kiosk.name}/batches"
+    header = sign_request(kiosk.signer, kiosk.name, "POST", path, body, NOW_MS)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {header}\r\nContent-Length: {len(body)}\r\n"
+    host, _, port = kiosk.server.base.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as link:
+        link.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        assert link.recv(1000).startswith(b"HTTP/1.1 100")
+        kiosk.server.set_clock(NOW_MS + 60_000)
+        try:
+            link.sendall(body)
+            assert link.recv(1000).startswith(b"HTTP/1.1 200")
+        finally:
+            kiosk.server.set_clock(NOW_MS)
+    assert not stored(kiosk, flags)
+    (contact,) = stored(kiosk, contacts)
+    assert contact["server_ms"] == NOW_MS + 60_000, "what is dated by it may have been written until the end"
 
 
 def test_a_batch_replayed_after_a_restart_is_refused(kiosk):
