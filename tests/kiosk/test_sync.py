@@ -28,6 +28,7 @@ from protocol.manifest import GalleryReference, Manifest
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Signer
 from server.devices.models import checkpoints, device_keys, entries, logs, manifests, sealed_galleries
+from server.services import MAX_WRITERS
 from server.transparency.models import tree_nodes
 from simulation import office
 from simulation.network import Network
@@ -343,6 +344,28 @@ def test_a_gallery_that_ends_too_early_or_is_another_one_is_not_taken(kiosk, gal
         with pytest.raises(SyncError, match=message):
             kiosk.contact()
     assert not (kiosk.directory / "inbox").exists()
+
+
+def test_a_server_that_has_no_place_is_left_alone_for_as_long_as_it_asks(kiosk):
+    kiosk.journal.append("camera", STALLED)
+    writers = kiosk.server.parts.writers
+    taken = [writers.acquire(blocking=False) for _ in range(MAX_WRITERS)]
+    assert all(taken)
+    waits, reports = [], []
+
+    def stop(wait_s):
+        if not waits:
+            writers.release(MAX_WRITERS)
+        waits.append(wait_s)
+        return len(waits) == 2
+
+    with closing(kiosk.syncer()) as syncer:
+        syncer.run(0.1, stop, reports.append)
+    assert [report.partition(" (")[0] for report in reports] == [
+        f"no sync: http://127.0.0.1:{kiosk.network.port} is busy",
+        "1 entries at the server, 0 to go",
+    ]
+    assert waits[0] >= 2.0 > waits[1]
 
 
 @pytest.mark.parametrize(("failures", "asked_s"), [(1, 0.0), (3, 0.0), (20, 0.0), (1, 40.0), (1, 3600.0)])
