@@ -11,7 +11,7 @@ from honest import ServerFile, entry_bytes, hadir_audit, journal_file, server_fi
 from audit.remote import remote_logs
 from kiosk.clock import FrameClock
 from kiosk.journal import Journal
-from protocol import keychange
+from protocol import gallery, keychange
 from protocol.checkpoint import Checkpoint
 from protocol.entry import Entry
 from protocol.merkle import Frontier
@@ -121,9 +121,53 @@ def test_a_server_says_the_changes_with_its_logs(monkeypatch: pytest.MonkeyPatch
     assert log.changes == [LOG[4]]
 
 
-def test_keys_that_were_printed_after_the_change_check_proofs_of_both(server: ServerFile, tmp_path: Path) -> None:
-    fill(server, LOG, [(4, OLD), (8, NEW)], {4: LOG[4]})
+PERSON = gallery.pseudonym(bytes(32), "E1")
+
+
+def mark(seq: int) -> bytes:
+    """A presence of E1 in October."""
+    body = {
+        "person": PERSON, "presented_boottime_ms": 1000, "source": "sim", "gallery": 1, "distance_e4": 1,
+        "margin_e4": None, "liveness": "live", "prompts": [], "measures": {},
+    }  # fmt: skip
+    return Entry("K01", seq, "presence", "ab" * 16, 2000, 1_791_000_000_000, "synchronised", body).encode()
+
+
+def test_marks_of_both_keys_are_proven_with_the_keys_that_are_printed_after_the_change(
+    server: ServerFile, tmp_path: Path
+) -> None:
+    stored = [mark(0), change(1), mark(2)]
+    fill(server, stored, [(1, OLD), (3, NEW)], {1: stored[1]})
+    server.connection.execute("UPDATE entries SET kind = 'presence' WHERE seq <> 1")
+    server.connection.execute("UPDATE devices SET zone = 'WIT'")
+    server.add("person_keys", employee="E1", key=bytes(32))
     keys = tmp_path / "keys.txt"
     keys.write_text(hadir_audit("keys", server.path).out)
-    assert findings(server, "--keys", keys) == []
-    assert keys.read_text().count("\n") == 2
+    made = hadir_audit("prove", server.path, "E1", "2026-10", "--out", tmp_path / "proofs")
+    assert made.code == 0, made.err
+    files = sorted((tmp_path / "proofs").glob("*.tlog-proof"))
+    said = hadir_audit("check", *files, "--keys", keys)
+    assert (said.code, said.out.count("PROVEN: entry")) == (0, 2), said.out
+    keys.write_text(f"{OLD.verifier}\n")
+    said = hadir_audit("check", *files, "--keys", keys)
+    assert (said.code, said.out.count(" PROVEN: entry")) == (1, 1), said.out
+
+
+def test_a_leaf_of_the_national_log_that_an_ended_key_signed_is_found(server: ServerFile) -> None:
+    fill(server, LOG, [(4, OLD), (6, NEW), (8, NEW)], {4: LOG[4]})
+    log = Signer.generate("hadir.example/log")
+    notes = [row[0] for row in server.connection.execute("SELECT note FROM checkpoints ORDER BY size")]
+    for late, code in ((notes[2], 0), (Checkpoint.of(OLD.name, Frontier().append(LOG)).sign(OLD), 1)):
+        server.connection.execute("DELETE FROM national_leaves")
+        server.connection.execute("DELETE FROM national_log")
+        tree = Frontier()
+        for size, note in zip((4, 6, 8), (*notes[:2], late), strict=True):
+            server.add("national_leaves", position=tree.size, device="K01", size=size, note=note)
+            tree = tree.append([note])
+        row = {"size": tree.size, "frontier": tree.encode(), "note": Checkpoint.of(log.name, tree).sign(log)}
+        server.add("national_log", **row, key=str(log.verifier))
+        said = hadir_audit("national", server.path)
+        assert (said.code, "leaf 2: checkpoint of 8: signed by the key that entry 4 ended" in said.out) == (
+            code,
+            bool(code),
+        )
