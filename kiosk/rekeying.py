@@ -55,10 +55,11 @@ def _put_in_place(state_dir: Path) -> None:
     """Have the station write the change; without a station, write it."""
     try:
         answer = ask(state_dir / "station.sock", "change_key")
-    except KioskError:  # no station runs
+    except KioskError:  # no station runs, or its answer was lost after the change
         device = load_device(state_dir)
-        assert device.successor is not None
         path, new = state_dir / "journal.db", device.successor
+        if new is None:
+            return
         with closing(Journal(path, device.name, device.signer, SystemClock(), new)) as journal:
             journal.change_key(new)
     else:

@@ -11,7 +11,7 @@ from kiosk import rekeying
 from kiosk.clock import FrameClock
 from kiosk.control import ControlSocket
 from kiosk.device import SIGNING, SUCCESSOR, load_device, load_or_make_keys, save_claim
-from kiosk.errors import ClaimError, JournalError
+from kiosk.errors import ClaimError, JournalError, KioskError
 from kiosk.journal import Journal, JournalReader
 from kiosk.rekeying import change_key
 from protocol.checkpoint import open_checkpoint
@@ -118,6 +118,19 @@ def test_the_running_station_writes_the_change(state):
     journal.close()
     assert load_device(state).signer.seed == seeds(state)[SIGNING]
     assert verified(state).proven == 3
+
+
+def test_a_station_whose_answer_is_lost_has_made_the_change(state, monkeypatch):
+    def ask(*arguments):
+        device = load_device(state)
+        with closing(Journal(state / "journal.db", device.name, device.signer, FrameClock(NOW_MS))) as journal:
+            journal.change_key(device.successor)
+        raise KioskError("it closed the connection")
+
+    monkeypatch.setattr(rekeying, "ask", ask)
+    change_key(state)
+    assert seeds(state) == {SIGNING: load_device(state).signer.seed}
+    assert verified(state).proven == 2
 
 
 def test_a_station_that_cannot_save_the_change_keeps_its_key(state):
