@@ -230,33 +230,27 @@ class SyncModel(RuleBasedStateMachine):
         self._deliver(data.draw(st.sampled_from(self.seen)))
         self._after("server")
 
-    @rule()
-    def kiosk_killed(self):
-        self._close_kiosk()
-        self._open_kiosk()
+    @rule(who=st.sampled_from(["kiosk", "sync", "server"]))
+    def killed_at_rest(self, who):
+        if who == "server":
+            self.parts.database.close()
+            self._open_server()
+        elif who == "sync":
+            self.syncer.close()
+            self._open_sync()
+        else:
+            self._close_kiosk()
+            self._open_kiosk()
 
-    @rule()
-    def sync_restarted(self):
-        self.syncer.close()
-        self._open_sync()
-
-    @rule()
-    def server_killed(self):
-        self.parts.database.close()
-        self._open_server()
-
-    @rule(hours=st.sampled_from([1, 10, 24, 50]))
-    def time_passes(self, hours):
-        self.true_ms += hours * HOUR_MS
-        self._set_server_clock()
-
-    @rule(step_ms=st.sampled_from([-400 * DAY_MS, -HOUR_MS, 5_000, 400 * DAY_MS]))
-    def kiosk_clock_steps(self, step_ms):
+    @rule(
+        passed_ms=st.sampled_from([0, HOUR_MS, 10 * HOUR_MS, DAY_MS, 50 * HOUR_MS]),
+        step_ms=st.sampled_from([0, -400 * DAY_MS, -HOUR_MS, 5_000, 400 * DAY_MS]),
+        server_error_ms=st.sampled_from([-CLOCK_MS, 0, CLOCK_MS]),
+    )
+    def time_passes_and_clocks_step(self, passed_ms, step_ms, server_error_ms):
+        self.true_ms += passed_ms
         self.clock.start_wall_ms = max(0, self.clock.start_wall_ms + step_ms)
-
-    @rule(error_ms=st.sampled_from([-CLOCK_MS, 0, CLOCK_MS]))
-    def server_clock_steps(self, error_ms):
-        self.server_error_ms = error_ms
+        self.server_error_ms = server_error_ms
         self._set_server_clock()
 
     @rule()

@@ -14,7 +14,7 @@ from tests.kiosk.sync_model import SyncModel, try_model
 
 
 def test_whatever_happens_each_entry_arrives_once_in_the_end():
-    try_model(SyncModel, examples=25, derandomize=True)
+    try_model(SyncModel, examples=60, derandomize=True)
 
 
 def counts_what_was_sent(monkeypatch):
@@ -65,14 +65,14 @@ def answers_first(monkeypatch):
     """A server that acknowledges a batch before it is stored, and stores it with the next."""
     original, waiting = ingest.receive, []
 
-    def receive(database, log_key, device, signature, body, clock):
+    def receive(database, log_key, device, signature, body, clock, **options):
         waiting.append((signature, body))
         if len(waiting) == 1:
             batch = ingest.unpack(body)
             checkpoint = ingest.open_checkpoint(batch.checkpoint, device.verifier)
             epoch, now_ms = database.value("epoch"), clock.now_ms()
             return ingest.Outcome(Cursor(device.name, epoch, checkpoint.size, checkpoint.root, now_ms))
-        outcomes = [original(database, log_key, device, *one, clock) for one in waiting]
+        outcomes = [original(database, log_key, device, *one, clock, **options) for one in waiting]
         waiting.clear()
         return outcomes[-1]
 

