@@ -26,12 +26,14 @@ from server.commands import (
     workflow,
 )
 from server.commands.common import Command, Commands
+from server.database import Database
 from server.errors import ServerError
 from server.reports.safe import clean
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what it says, 2 with one sentence on standard error when it could not."""
+    Database.wrote = False
     options = _parser().parse_args(arguments)
     try:
         return cast(Command, options.command)(options) or 0
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         problem = f"{error.filename or 'input or output'}: {error.strerror or error}"
     except KeyboardInterrupt:
+        done = "look whether it was recorded before you repeat it" if Database.wrote else "nothing was recorded"
+        print(f"hadir: interrupted; {done}", file=sys.stderr)
         return 130
     print(f"hadir: {clean(problem)}", file=sys.stderr)
     return 2

@@ -34,7 +34,12 @@ installation = Table(
 
 
 class Database:
-    """The file of an initialised server. Reads see one state; writes are durable when `write` returns."""
+    """The file of an initialised server. Reads see one state; writes are durable when `write` returns.
+
+    `wrote`: whether this process got as far as committing something.
+    """
+
+    wrote = False
 
     def __init__(self, path: Path, *, _create: bool = False) -> None:
         if not _create and not path.is_file():
@@ -105,6 +110,7 @@ class Database:
             connection = connection.execution_options(hadir_write=True)
             with connection.begin():
                 yield connection
+                Database.wrote = True
 
     def value(self, name: str) -> str:
         """A value of the installation: `origin` or `epoch`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -17,7 +18,7 @@ from server import facts
 from server.allowance.reading import read_sheet
 from server.attendance.events import COUNTS
 from server.attendance.models import LEGACY_MONTHS, legacy_marks
-from server.errors import ConfigError, ImportFailed, Refused, RowsRefused
+from server.errors import ConfigError, Conflict, ImportFailed, Refused, RowsRefused
 from server.people import grants
 from server.people import service as people
 
@@ -75,7 +76,8 @@ def import_log(
 ) -> Imported:
     """Record a log's rows as marks that do not count yet. Rows of people whom nobody knows are counted, not recorded.
 
-    Of all rows nothing is recorded when a time in one cannot be read (RowsRefused). Refused without the grant hr.
+    Of all rows nothing is recorded when a time in one cannot be read (RowsRefused). Refused without the grant hr;
+    Conflict for new marks of a month whose marks an officer lets count already: nobody looked at these.
     """
     grants.authority(connection, by, now_ms).require((grants.HR,), "", "import old logs")
     sheet = read_sheet(path)
@@ -133,34 +135,49 @@ def import_log(
     held = select(legacy_marks.c.employee_id, legacy_marks.c.earliest_ms, legacy_marks.c.site)
     before = {tuple(row) for row in connection.execute(held)}
     new = [mark for key, mark in marks.items() if key not in before]
+    months = Counter(str(mark["month"]) for mark in new)
+    if counting := sorted(months.keys() & _counting(connection, now_ms)):
+        raise Conflict(
+            f"{path}: {months[counting[0]]} new marks of {counting[0]}, whose old marks count already: first "
+            f"hadir server legacy stop {counting[0]}, and let another officer count them all afterwards"
+        )
     if new and not dry_run:
         connection.execute(legacy_marks.insert(), new)
-    months: dict[str, int] = {}
-    for mark in new:
-        months[str(mark["month"])] = months.get(str(mark["month"]), 0) + 1
     rows = sheet.table.num_rows
     return Imported(rows, len(new), rows - len(new) - sum(strangers.values()), strangers, months, sheet.notes)
 
 
 def let_count(connection: Connection, month: str, counts: bool, *, by: str, document: str, now_ms: int) -> None:
-    """Say whether old logs count in a month, from now on. Refused without the grant hr, or without a document."""
-    grants.authority(connection, by, now_ms).require((grants.HR,), "", "let old logs count")
+    """Say whether old logs count in a month, from now on.
+
+    Refused without the grant hr; and, for counting, without a document, or to whoever imported any of the marks.
+    """
+    acting = grants.authority(connection, by, now_ms)
+    acting.require((grants.HR,), "", "let old logs count")
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
         raise Refused(f"{month!r} is not a month such as 2026-10")
     if counts and not document:
         raise Refused("unsigned marks count on somebody's word: name it with --document")
+    importers = select(legacy_marks.c.recorded_by).where(legacy_marks.c.month == month).distinct()
+    for importer in connection.execute(importers).scalars() if counts else ():
+        if acting.same_person(people.officer(connection, importer)):
+            raise Refused(f"{importer} imported old marks of {month}: another officer must let them count")
     row = {"month": month, "counts": COUNTS if counts else "no"}
     facts.record(connection, LEGACY_MONTHS, [row], by=by, document=document, now_ms=now_ms)
 
 
 def listed(connection: Connection, now_ms: int) -> list[tuple[str, int, int, bool]]:
     """Month, marks, people, whether they count."""
-    counting = {row["month"] for row in facts.as_of(connection, LEGACY_MONTHS, now_ms) if row["counts"] == COUNTS}
+    counting = _counting(connection, now_ms)
     held = select(legacy_marks.c.month, func.count(), func.count(legacy_marks.c.employee_id.distinct())).group_by(
         legacy_marks.c.month
     )
     found = {month: (marks, who) for month, marks, who in connection.execute(held)}
     return [(month, *found.get(month, (0, 0)), month in counting) for month in sorted(found.keys() | counting)]
+
+
+def _counting(connection: Connection, now_ms: int) -> set[str]:
+    return {row["month"] for row in facts.as_of(connection, LEGACY_MONTHS, now_ms) if row["counts"] == COUNTS}
 
 
 def _moment(text: str, told: LogMap) -> tuple[datetime, bool]:

@@ -32,10 +32,10 @@ def register(commands: Commands) -> None:
         ("count", _count, "Let them count in a month; every report will say so.", ' --document "ND 12/2026"'),
         ("stop", _stop, "Let them count no longer.", ""),
     ):
-        parser = group.add(name, command, text, f"hadir server legacy {name} 2026-10{more} --by rina")
+        parser = group.add(name, command, text, f"hadir server legacy {name} 2026-10{more} --by joko")
         parser.add_argument("month", help="YYYY-MM")
         parser.add_argument("--document", default="", help="who says so")
-        by(parser)
+        by(parser, "to count: another officer than those who imported them")
     group.add("list", _list, "Months with such marks, and whether they count.", "hadir server legacy list")
 
 
@@ -62,7 +62,7 @@ def _import(options: argparse.Namespace) -> None:
         [(done.rows, done.new, done.known, sum(done.strangers.values()))],
     )
     for month, marks in sorted(done.months.items()):
-        print(f"{month}: {marks} marks; they count after: hadir server legacy count {month}")
+        print(f"{month}: {marks} marks; they count when another officer says: hadir server legacy count {month}")
 
 
 def _count(options: argparse.Namespace) -> None:

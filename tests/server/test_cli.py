@@ -1,17 +1,23 @@
 """The commands: help that fits a screen, errors in one line, nothing half done."""
 
 import argparse
+import os
 import shlex
+import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from harness import Server
+from harness import NOW_MS, ROOT, Server
 
 from protocol.manifest import open_delegation
 from protocol.note import Verifier
 from server import cli
+from server.commands import people as people_commands
 from server.database import SCHEMA_VERSION
+from server.people import service as people
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -162,6 +168,36 @@ def test_what_cannot_be_is_refused_in_one_line(idle):
     ):
         done = idle.command(*line)
         assert (done.code, done.err.count("\n"), done.out) == (2, 1, ""), (line, done)
+
+
+def test_an_interruption_says_that_nothing_was_recorded(tmp_path):
+    """The configuration is a pipe, so that the command waits where the test wants it."""
+    os.mkfifo(tmp_path / "server.yaml")
+    line = [sys.executable, "-P", "-m", "server", "devices", "--config", str(tmp_path / "server.yaml")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    with process, (tmp_path / "server.yaml").open("w"):
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert (process.returncode, said) == (130, "hadir: interrupted; nothing was recorded\n")
+
+
+@pytest.mark.parametrize(("where", "said"), [("refresh", "nothing was recorded"), ("clean", "look whether")])
+def test_an_interrupted_import_is_recorded_wholly_or_not(idle, monkeypatch, where, said):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    path = idle.directory / "employees.csv"
+    path.write_text("employee_id,nip\nN1,12\n")
+    module = people_commands.enrolment if where == "refresh" else people_commands
+    monkeypatch.setattr(module, where, interrupted)
+    done = idle.command("import", str(path), "--by", "rina")
+    assert (done.code, done.err.count("\n"), said in done.err) == (130, 1, True)
+    parts = idle.services()
+    with parts.database.read() as connection:
+        known = {row["employee_id"] for row in people.employees(connection, NOW_MS)}
+    parts.database.close()
+    assert ("N1" in known) == (where == "clean")
 
 
 def test_two_connections_write_one_after_the_other(idle):

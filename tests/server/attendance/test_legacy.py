@@ -44,7 +44,7 @@ def test_a_log_counts_only_in_a_month_that_an_officer_lets_it_count_in(idle, log
     assert "nobody known as '77': 1 rows left out" in done.out
     assert counted(idle) == ()
     idle.set_clock(NOW_MS + 1000)
-    assert idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "rina").code == 0
+    assert idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "joko").code == 0
     marks = counted(idle)
     assert {(mark.employee_id, mark.source, mark.site) for mark in marks} == {("E2", "legacy", "Balai")}
     spans = [mark.dating.latest_ms - mark.dating.earliest_ms for mark in marks]
@@ -57,16 +57,34 @@ def test_a_log_counts_only_in_a_month_that_an_officer_lets_it_count_in(idle, log
 def test_the_same_log_again_adds_nothing_and_a_dry_run_records_nothing(idle, log):
     assert idle.command(*log, "--dry-run").code == 0
     assert "2026-10: 2 marks" in idle.command(*log).out
-    assert "marks; they count after" not in idle.command(*log).out
+    assert "marks; they count when" not in idle.command(*log).out
 
 
 def test_what_counted_at_a_moment_can_be_asked_for_later(idle, log):
     idle.command(*log)
-    idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "rina")
+    idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "joko")
     parts = idle.services()
     with parts.database.read() as connection:
         assert events.between(connection, OCTOBER_1, NOW_MS, NOW_MS - 1).marks == ()
     parts.database.close()
+
+
+def test_whoever_imported_marks_does_not_let_them_count(idle, log):
+    idle.command(*log)
+    done = idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "rina")
+    assert (done.code, "rina imported old marks of 2026-10: another officer" in done.err) == (2, True)
+    assert counted(idle) == ()
+
+
+def test_marks_that_come_after_somebody_let_a_month_count_are_not_counted_unseen(idle, log, tmp_path):
+    idle.command(*log)
+    idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "joko")
+    before = counted(idle)
+    assert idle.command(*log).code == 0, "the same log adds nothing"
+    (tmp_path / "log.csv").write_text(LOG + "1;01/10/2026 17:00;Balai\n")
+    done = idle.command(*log[:-1], "joko")
+    assert (done.code, "hadir server legacy stop 2026-10" in done.err) == (2, True)
+    assert counted(idle) == before
 
 
 def test_counting_needs_a_document_and_a_grant(idle):
@@ -112,7 +130,7 @@ def test_a_map_that_names_an_unknown_column_is_refused(tmp_path):
 def test_reports_of_a_month_with_such_marks_say_so(idle, log, tmp_path):
     idle.config.write_text(f"{idle.config.read_text()}regulation: {ROOT}/regulations/ambon/2026.yaml\n")
     idle.command(*log)
-    idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "rina")
+    idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "joko")
     done = idle.command("close", "2026-10", "--draft")
     assert done.code == 0, done.err
     assert "2 rekaman mesin lama, tanpa tanda tangan" in done.out
