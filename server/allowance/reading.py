@@ -4,47 +4,61 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
+from server.allowance.workbook import ABOVE, IsHeader, read_workbook
 from server.errors import ImportFailed, RowsRefused
 
 _SEPARATORS = {",": "','", ";": "';'", "\t": "tabs"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_EXACT = 10**15
-"""Excel keeps 15 digits of a number; a longer one has lost the rest."""
+_HEAD = 1 << 16
+"""Characters in which a header must stand."""
+_MOST = 1000
+"""Uneven rows that are told."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of text with null for empty cells, and what had to be guessed to read it (one sentence each)."""
+    """A table of text with null for empty cells, and what had to be guessed to read it (one sentence each).
+
+    `first_row`: the number of the table's first row in the file, that of the header being one less.
+    """
 
     table: pa.Table
     notes: tuple[str, ...] = ()
+    first_row: int = 2
 
 
-def read_sheet(path: Path) -> Sheet:
-    """Read a CSV or XLSX file; row 1 is the header. Raises RowsRefused or ImportFailed naming file, row and column."""
+def read_sheet(path: Path, is_header: IsHeader | None = None) -> Sheet:
+    """Read a CSV or XLSX file. The header is the first row that `is_header` takes for it, without it row 1.
+
+    Of a workbook the first sheet is read, or the first with such a header. Raises RowsRefused or ImportFailed naming
+    file, row and column.
+    """
     try:
         content = path.read_bytes()
     except OSError as cause:
         raise ImportFailed(f"{path}: cannot be read ({cause.strerror})") from None
     if content.startswith(b"PK\x03\x04"):
-        return Sheet(_xlsx(path))
+        return _workbook(path, is_header)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise ImportFailed(f"{path}: an old Excel file (.xls); save it as .xlsx or CSV")
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        raise ImportFailed(
+            f"{path}: its name says workbook, but it is none; name it .csv if it is text, or save it anew"
+        )
     if content.startswith(_UTF16) or b"\0" in content[:4096]:
         raise ImportFailed(f"{path}: neither UTF-8 nor Windows-1252; save the file as CSV UTF-8")
-    return _csv(content.removeprefix(b"\xef\xbb\xbf"), path)
+    return _csv(content.removeprefix(b"\xef\xbb\xbf"), path, is_header)
 
 
-def _csv(content: bytes, path: Path) -> Sheet:
+def _csv(content: bytes, path: Path, is_header: IsHeader | None) -> Sheet:
     notes = []
     try:
         text = content.decode("utf-8")
@@ -59,30 +73,53 @@ def _csv(content: bytes, path: Path) -> Sheet:
             ) from None
         notes.append(f"row {row} is not UTF-8; the file was read as Windows-1252")
         content = text.encode("utf-8")
-    header = text.partition("\n")[0].rstrip("\r")
-    if not header.strip():
-        raise ImportFailed(f"{path}: row 1: empty; the names of the columns belong here")
-    separator = max(_SEPARATORS, key=header.count) if any(map(header.count, _SEPARATORS)) else ","
-    if separator != ",":
-        notes.append(f"row 1: columns are separated by {_SEPARATORS[separator]}, not by ','")
-    names = next(csv.reader(io.StringIO(text), delimiter=separator))
-    return Sheet(_parsed(content, names, separator, path), tuple(notes))
+    header = _header(text, is_header)
+    if not any(header.names):
+        raise ImportFailed(f"{path}: row {header.row}: empty; the names of the columns belong here")
+    if header.separator != ",":
+        notes.append(f"row {header.row}: columns are separated by {_SEPARATORS[header.separator]}, not by ','")
+    return Sheet(_parsed(content, text, header, path), tuple(notes), header.row + 1)
 
 
-def _parsed(content: bytes, names: list[str], separator: str, path: Path) -> pa.Table:
+@dataclass(frozen=True)
+class _Header:
+    """Where the names of the columns stand: the row, from 1, the lines of the file up to its end, and the names."""
+
+    row: int
+    lines: int
+    names: list[str]
+    separator: str
+
+
+def _header(text: str, is_header: IsHeader | None) -> _Header:
+    head = text[:_HEAD]
+    first = next(io.StringIO(head, newline=""), "")
+    usual = max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
+    found: _Header | None = None
+    for separator in dict.fromkeys((usual, *_SEPARATORS)):
+        reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
+        for row, cells in enumerate(islice(reader, ABOVE), 1):
+            here = _Header(row, reader.line_num, [name.strip() for name in cells], separator)
+            if is_header is None or is_header(here.names):
+                return here
+            found = found or here
+    return found or _Header(1, 0, [], ",")
+
+
+def _parsed(content: bytes, text: str, header: _Header, path: Path) -> pa.Table:
     """The text columns of CSV in UTF-8. All rows that have too many or too few cells are told at once."""
-    wrong: list[str] = []
-
-    def heard(row: Any) -> str:
-        wrong.append(f"{path}: row {row.number}: {row.actual_columns} cells, the header has {row.expected_columns}")
-        return "skip"
-
-    def parse(threads: bool) -> pa.Table:
-        return pyarrow.csv.read_csv(
-            pa.BufferReader(content),
-            read_options=pyarrow.csv.ReadOptions(use_threads=threads),
+    names = [str(place) for place in range(len(header.names))]
+    # A copy that is Arrow's own: a reading thread that let go of Python's memory at the end of the program would
+    # need an interpreter that is gone, and abort the program.
+    stream = pa.BufferOutputStream()
+    stream.write(content.rstrip(b"\r\n"))
+    stream.write(b"\n")
+    try:
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(stream.getvalue()),
+            read_options=pyarrow.csv.ReadOptions(column_names=names, skip_rows=header.lines),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=separator, newlines_in_values=b'"' in content, invalid_row_handler=heard
+                delimiter=header.separator, newlines_in_values=b'"' in content, ignore_empty_lines=False
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -91,72 +128,27 @@ def _parsed(content: bytes, names: list[str], separator: str, path: Path) -> pa.
                 quoted_strings_can_be_null=True,
             ),
         )
-
-    try:
-        table = parse(threads=True)
-        if wrong:
-            # Only one thread knows the numbers of the rows.
-            wrong.clear()
-            parse(threads=False)
     except pa.ArrowInvalid as cause:
+        if wrong := list(islice(_uneven(text, header, path), _MOST)):
+            raise RowsRefused(wrong) from None
+        if len(content.splitlines()) <= header.lines:
+            return pa.table([pa.array([], pa.string()) for _ in names], header.names)
         raise ImportFailed(f"{path}: {cause}") from None
-    if wrong:
-        raise RowsRefused(wrong)
-    return table.rename_columns([name.strip() for name in table.column_names])
+    return table.rename_columns(header.names)
 
 
-def _xlsx(path: Path) -> pa.Table:
-    """The first sheet. Formulas are refused: what they gave is not what was decided."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
+def _uneven(text: str, header: _Header, path: Path) -> Iterator[str]:
+    reader = csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), delimiter=header.separator)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as cause:
-        raise ImportFailed(f"{path}: not a workbook that can be read ({cause}); save it as .xlsx or CSV") from None
-    try:
-        sheet = book.worksheets[0]
-        rows: list[list[str | None]] = []
-        wrong: list[str] = []
-        for number, cells in enumerate(sheet.iter_rows(), 1):
-            values = []
-            for cell in cells:
-                value, fault = _cell(cell)
-                values.append(value)
-                if fault:
-                    wrong.append(f"{path}: row {number}, cell {cell.coordinate} of '{sheet.title}': {fault}")
-            rows.append(values)
-    finally:
-        book.close()
-    if wrong:
-        raise RowsRefused(wrong)
-    while rows and not any(rows[-1]):
-        rows.pop()
-    if not rows:
-        raise ImportFailed(f"{path}: the first sheet is empty")
-    width = max(place for row in rows for place, value in enumerate(row, 1) if value)
-    names = [(value or "").strip() for value in [*rows[0], *[None] * width][:width]]
-    columns = [pa.array([row[n] if n < len(row) else None for row in rows[1:]], pa.string()) for n in range(width)]
-    return pa.Table.from_arrays(columns, names)
+        for row, cells in enumerate(reader, 1):
+            if row > header.row and cells and len(cells) != len(header.names):
+                yield f"{path}: row {row}: {len(cells)} cells, the header has {len(header.names)}"
+    except csv.Error as cause:
+        yield f"{path}: line {reader.line_num}: {cause}"
 
 
-def _cell(cell: Any) -> tuple[str | None, str]:
-    """A cell as the text that a CSV file would hold, and what is wrong with it ('' for nothing)."""
-    value = cell.value
-    if value is None or value == "":
-        return None, ""
-    if cell.data_type == "f":
-        return None, "a formula; put its value in its place (copy, paste values)"
-    if cell.data_type == "e":
-        return None, f"an error ({value})"
-    if isinstance(value, bool | time):
-        return str(value), ""
-    if isinstance(value, datetime):
-        return (value.date() if value.time() == time() else value).isoformat(), ""
-    if isinstance(value, date):
-        return value.isoformat(), ""
-    if isinstance(value, int | float):
-        if abs(value) >= _EXACT:
-            return None, f"a number of more than 15 digits ({value:.0f}), whose last ones Excel loses; make it text"
-        return (str(int(value)) if value == int(value) else repr(value)), ""
-    return str(value), ""
+def _workbook(path: Path, is_header: IsHeader | None) -> Sheet:
+    names, rows, header, others = read_workbook(path, is_header)
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    notes = (f"only one sheet is read; not read: {', '.join(others)}",) if others else ()
+    return Sheet(pa.Table.from_arrays(columns, names), notes, header + 1)
