@@ -183,7 +183,9 @@ def load(path: Path | str) -> Regulation:
 def _read(path: Path, keys: document.Keys = (), user: Document | None = None) -> Document:
     if user is not None and not path.exists():
         raise user.refuse(keys, f"there is no file {path}")
-    source = document.read(path, RegulationError)
+    source = document.read(path, RegulationError, "format")
+    if isinstance(source.value, dict) and "shifts" in source.value:
+        raise source.refuse((), "a calendar, not a regulation; a regulation names it as its calendar")
     source.check(schema())
     return source
 

@@ -153,12 +153,12 @@ class Calendar:
     @classmethod
     def load(cls, path: Path | str) -> Calendar:
         """Read a calendar file. Raises ConfigError naming file, line and key."""
-        return cls.of(document.read(Path(path), ConfigError))
+        return cls.of(document.read(Path(path), ConfigError, "format"))
 
     @classmethod
     def parse(cls, text: str, path: Path | str = "calendar.yaml") -> Calendar:
         """A calendar from YAML text; `path` is for messages. Raises ConfigError."""
-        return cls.of(document.parse(text, Path(path), ConfigError))
+        return cls.of(document.parse(text, Path(path), ConfigError, "format"))
 
     @classmethod
     def of(cls, source: document.Document) -> Calendar:

@@ -67,7 +67,7 @@ def test_the_zone_is_the_employees_then_the_sites_then_the_calendars() -> None:
         ("units: [jaga]", "units: [jaga], sites: [x]", "c.yaml:17: assignments.0: name exactly one of"),
         ("shift: night", "shift: nacht", "c.yaml:17: assignments.0.shift: there is no shift 'nacht'"),
         (", off: true", "", "c.yaml:11: shifts.office.hours.2: needs start and end, or off: true"),
-        ("zone:", "zones:", "Additional properties are not allowed ('zones' was unexpected)"),
+        ("zone:", "zones:", "zones: 'zones' is no key that belongs here; did you mean 'zone'?"),
     ],
 )
 def test_an_error_names_file_line_and_key(old: str, new: str, message: str) -> None:

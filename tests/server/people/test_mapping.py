@@ -61,7 +61,7 @@ def test_an_offices_columns_become_ours(server, suffix):
     [
         ("format: 1\nemployees: {A: nipp}\n", "map.yaml:2: employees.A: there is no column 'nipp'"),
         ("format: 1\nemployees: {A: nip, B: nip}\n", "map.yaml:2: employees: two columns are mapped to 'nip'"),
-        ("format: 1\nstaff: {A: nip}\n", "map.yaml:1"),
+        ("format: 1\nstaff: {A: nip}\n", "map.yaml:2: staff"),
         ("format: 1\nemployees: {Nama: employee_id}\n", "two columns are 'employee_id' after the mapping"),
         ("format: 1\n", "unknown column 'Nama'"),
     ],
