@@ -127,7 +127,7 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
         problems = list(error.problems)
         if len(problems) > SHOWN:
             problems = [*problems[:SHOWN], f"and {len(problems) - SHOWN} more problems like these"]
-        if len(problems) > 1:
+        if len(problems) > 1 and options.command is _compute:
             problems.append("nothing was computed and nothing written: mend these rows first")
     except ServerError as error:
         problems = [str(error)]
@@ -228,19 +228,17 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from server.allowance.check import warnings
-    from server.allowance.regulation import load
+    from server.allowance.check import look_at
 
     wrong = []
     for path in options.files:
         try:
-            rule = load(path)
+            about, texts = look_at(path)
         except ServerError as error:
             wrong.append(str(error))
             continue
-        until = f"to {rule.valid_to}" if rule.valid_to else "until replaced"
-        print(f"{path}: {rule.name}, from {rule.valid_from} {until}: {len(rule.steps)} steps, {len(rule.gates)} gates")
-        for text in warnings(rule):
+        print(f"{path}: {about}")
+        for text in texts:
             print(f"  look at: {text}")
     if wrong:
         raise RowsRefused(wrong)

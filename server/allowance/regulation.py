@@ -158,9 +158,15 @@ class Regulation:
     def assumed_values(self) -> list[Assumed]:
         """Every value marked A, with file, line and key: closing a month needs a decree that adopts them."""
         return [
-            assumed
+            Assumed(
+                relpath(source.path, self.path.parent),
+                source.lines[keys],
+                document.name(keys),
+                value.get("article", ""),
+            )
             for source in self.documents
-            for assumed in _assumed(source, source.value, (), relpath(source.path, self.path.parent))
+            for keys, value in judged(source.value)
+            if value["certainty"] == "A"
         ]
 
 
@@ -190,16 +196,22 @@ def _read(path: Path, keys: document.Keys = (), user: Document | None = None) ->
     return source
 
 
-def _assumed(source: Document, value: Any, keys: document.Keys, file: str) -> Iterator[Assumed]:
-    if isinstance(value, dict):
-        if value.get("certainty") == "A":
-            key = ".".join(str(part) for part in keys)
-            yield Assumed(file, source.lines[keys], key, value.get("article", ""))
-        for key, inner in value.items():
-            yield from _assumed(source, inner, (*keys, key), file)
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _assumed(source, inner, (*keys, place), file)
+def load_part(path: Path | str) -> tuple[Document, tuple[Step, ...]]:
+    """A file that regulations use, and its steps, the groups that it needs taken for empty.
+
+    Raises RegulationError naming file, line and key.
+    """
+    source = _read(Path(path))
+    return source, _Resolver(source, {}).part()
+
+
+def judged(value: Any, keys: document.Keys = ()) -> Iterator[tuple[document.Keys, dict[str, Any]]]:
+    """Every entry that names its certainty, with its keys, outermost first."""
+    if isinstance(value, dict) and "certainty" in value:
+        yield keys, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from judged(one, (*keys, key))
 
 
 class _Resolver:
@@ -251,6 +263,13 @@ class _Resolver:
             calendar=calendar,
             documents=documents,
         )
+
+    def part(self) -> tuple[Step, ...]:
+        for name in self.main.value.get("tables", {}):
+            kinds.table(self.main, name)
+        for place, entry in enumerate(self.main.value.get("steps", [])):
+            self._step(self.main, entry, ("steps", place))
+        return tuple(self.steps)
 
     def _date(self, key: str) -> date:
         try:
@@ -365,15 +384,19 @@ class _Resolver:
         component = self.main.value["components"][terms[0].split(":")[1]].get("name", name)
         return {language: f"{name[language]}: {component[language]}" for language in name}
 
-    def _terms(self, names: Sequence[str], source: Document, keys: document.Keys) -> tuple[str, ...]:
-        """The names of a base as terms, groups opened, none twice."""
+    def _terms(
+        self, names: Sequence[str], source: Document, keys: document.Keys, inside: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """The names of a base as terms, groups opened, none twice. `inside`: the groups that are open."""
         terms: dict[str, None] = {}
         for name in names:
+            if name in inside:
+                raise self.main.refuse(("groups", name), "contains itself")
             if name in self.main.value.get("groups", {}):
-                inner = self.main.value["groups"][name]
-                if name in inner:
-                    raise self.main.refuse(("groups", name), "contains itself")
-                terms.update(dict.fromkeys(self._terms(inner, source, keys)))
+                inner = self._terms(self.main.value["groups"][name], source, keys, (*inside, name))
+                terms.update(dict.fromkeys(inner))
+            elif name in self.main.value.get("needs", []):
+                continue
             elif name in self.parts:
                 terms.update(dict.fromkeys(self.parts[name]))
             elif name in self.main.value.get("components", {}):

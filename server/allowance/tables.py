@@ -116,10 +116,10 @@ def table(source: Document, name: str) -> Table:
         return Events(
             late=_bands(source, value["late"], (*keys, "late")),
             early=_bands(source, value["early"], (*keys, "early")),
-            no_in=fraction(value["no_in"]),
-            no_out=fraction(value["no_out"]),
-            absent=fraction(value["absent"]),
-            codes={code: fraction(cost) for code, cost in value.get("codes", {}).items()},
+            no_in=_cost(source, value["no_in"], (*keys, "no_in")),
+            no_out=_cost(source, value["no_out"], (*keys, "no_out")),
+            absent=_cost(source, value["absent"], (*keys, "absent")),
+            codes={code: _cost(source, cost, (*keys, "codes", code)) for code, cost in value.get("codes", {}).items()},
             late_and_early=value["late_and_early"],
             article=value.get("article", ""),
             certainty=value["certainty"],
@@ -136,8 +136,18 @@ def table(source: Document, name: str) -> Table:
     return Brackets({key: _brackets(source, rows, (*keys, "brackets", key)) for key, rows in value["brackets"].items()})
 
 
+def _cost(source: Document, text: str | int, keys: Path_) -> Fraction:
+    share = fraction(text)
+    if share > 1:
+        raise source.refuse(keys, f'{text} is more than the whole base; 3 of a hundred is "3 %"')
+    return share
+
+
 def _bands(source: Document, entries: list[dict[str, Any]], keys: Path_) -> tuple[Band, ...]:
-    bands = tuple(Band(entry["from"], entry.get("to"), fraction(entry["cost"])) for entry in entries)
+    bands = tuple(
+        Band(entry["from"], entry.get("to"), _cost(source, entry["cost"], (*keys, place, "cost")))
+        for place, entry in enumerate(entries)
+    )
     expected: int | None = 1
     for place, band in enumerate(bands):
         if expected is None or band.first != expected:

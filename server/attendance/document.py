@@ -51,8 +51,8 @@ class Document:
     def refuse(self, keys: Keys, message: str) -> ServerError:
         """The error for the value at `keys`, naming file, line and key; the caller raises it."""
         line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), 1)
-        name = ".".join(str(key) for key in keys)
-        return self.error(f"{self.path}:{line}: {name + ': ' if name else ''}{message}")
+        place = f"{name(keys)}: " if keys else ""
+        return self.error(f"{self.path}:{line}: {place}{message}")
 
     def check(self, schema: dict[str, Any]) -> None:
         """Raise the document's error for a value that does not fit the JSON Schema; for unknown keys first."""
@@ -126,6 +126,11 @@ def _allowed(key: str, known: Sequence[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; the keys are {', '.join(known)}" if known else ""
+
+
+def name(keys: Keys) -> str:
+    """Keys as messages write them."""
+    return ".".join(str(key) for key in keys)
 
 
 def read(path: Path, error: type[ServerError], mark: str = "") -> Document:
