@@ -17,15 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from server.allowance import wording
-from server.allowance.conditions import condition
+from server.allowance.conditions import condition, unknown
 from server.allowance.inputs import Inputs, moment
 from server.allowance.parts import Part, governing, parts_of
 from server.allowance.people import register_marks, register_people, register_scores
 from server.allowance.regulation import WORKING, Regulation
-from server.allowance.steps import Month, day_total, quantity_denominator, run_step
+from server.allowance.steps import NAMED, Month, day_total, quantity_denominator, run_step
 from server.attendance.calendar import EPOCH
 from server.attendance.days import DOCUMENTS, build_days
 from server.attendance.prepare import Paper, ordinal, papers, register_calendar, register_papers
+from server.attendance.sql import lit
 
 ENGINE_VERSION = "2"
 """Rises with every change that can change a figure or a byte of the result."""
@@ -111,6 +112,12 @@ def _compute(
     _person(con, regulation, first, last)
     con.execute(_LINE)
     con.execute("CREATE TABLE missing (emp BIGINT, reason VARCHAR)")
+    asking = [(one.when, one.name["id"]) for one in regulation.gates]
+    asking += [(one.when, one.name["id"]) for one in regulation.steps]
+    for when, name in asking:
+        for column, lacks in unknown(when, first):
+            reason = lit(f"{NAMED.get(column, column)} belum ada: {name}")
+            con.execute(f"INSERT INTO missing SELECT p.emp, {reason} FROM person p WHERE p.eligible = 1 AND {lacks}")
     made: dict[str, tuple[int, int]] = {}
     for number, step in enumerate(regulation.steps, 1):
         run_step(con, step, number, made, period)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
 from server.attendance.prepare import ordinal
 from server.attendance.sql import lit, one_of
+
+_ASKED = {
+    "employment": "employment",
+    "golongan": "golongan",
+    "job_class": "job_class",
+    "served_less_than_months": "start_date",
+}
+"""Condition → the column that it asks for. No flag and no date of appointment say that there is none."""
 
 
 def months_before(day: date, months: int) -> date:
@@ -22,15 +31,18 @@ def months_before(day: date, months: int) -> date:
 
 
 def condition(when: dict[str, Any], first: date) -> str:
-    """Every key of `when` must hold, for the month that begins on `first`."""
+    """Every key of `when` must hold, for the month that begins on `first`.
+
+    SQL's NULL where the others hold and one asks for something of which the person's row says nothing.
+    """
     parts = ["1 = 1"]
     for key, value in when.items():
         if key in ("employment", "golongan", "job_class"):
             parts.append(one_of(f"p.{key}", [str(item) for item in value]))
         elif key == "flag":
-            parts.append(f"p.flags LIKE {lit(f'% {_escaped(value)} %')} ESCAPE '!'")
+            parts.append(f"p.flags LIKE {_flag(value)} ESCAPE '!'")
         elif key == "not_flag":
-            parts.append(f"p.flags NOT LIKE {lit(f'% {_escaped(value)} %')} ESCAPE '!'")
+            parts.append(f"p.flags NOT LIKE {_flag(value)} ESCAPE '!'")
         elif key == "appointed":
             parts.append(
                 f"(p.appointed_day IS NOT NULL AND p.appointed_day <= {ordinal(first)}) = {str(value).upper()}"
@@ -46,5 +58,21 @@ def condition(when: dict[str, Any], first: date) -> str:
     return " AND ".join(parts)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("_", "!_").replace("%", "!%")
+def unknown(when: dict[str, Any], first: date) -> list[tuple[str, str]]:
+    """What a condition may lack: column of the employees, and the SQL of lacking it where all else holds."""
+    lacking = f"({condition(when, first)}) IS NULL"
+    return [
+        (column, f"{lacking} AND p.{'start_day' if column == 'start_date' else column} IS NULL")
+        for key, column in _ASKED.items()
+        if key in when
+    ]
+
+
+def flags(text: str | None) -> list[str]:
+    """The flags of an employee: between spaces of any kind, commas, semicolons or bars; capitals do not matter."""
+    return re.split(r"[\s,;|]+", (text or "").strip().casefold())
+
+
+def _flag(text: str) -> str:
+    escaped = text.strip().casefold().replace("!", "!!").replace("_", "!_").replace("%", "!%")
+    return lit(f"% {escaped} %")

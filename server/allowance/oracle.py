@@ -116,7 +116,9 @@ class _Clerk:
     def __init__(
         self, inputs: Inputs, rule: Regulation, employee: dict[str, Any], first: date, last: date, measured: set[str]
     ) -> None:
-        self.calendar, self.rule, self.employee = inputs.calendar, rule, employee
+        self.calendar, self.rule = inputs.calendar, rule
+        spaced = {name: employee[name] for name in ("employment", "job_class", "golongan", "ptkp")}
+        self.employee = employee | {name: (text or "").strip() or None for name, text in spaced.items()}
         self.first, self.last, self.measured = first, last, measured
         self.offset = self.calendar.offset(employee["zone"], employee["site"])
         self.held = False
@@ -196,7 +198,7 @@ class _Clerk:
             gone = outs[-1] if outs else None
         else:
             later = [s for s in outs if came is None or s > came + day.repeat_s]
-            gone = later[0] if later else None
+            gone = next(iter(later or outs), None)
         if came is not None and gone is not None and gone > came + day.repeat_s:
             return came, gone
         if day.lone_mark == "none" or (came is None and gone is None):
@@ -324,20 +326,26 @@ class _Clerk:
         return next(c.amounts.get(self.employee["job_class"] or "") for c in self.rule.components if c.id == name)
 
     def applies(self, when: dict[str, Any]) -> bool:
-        """Whether every condition holds."""
-        flags = set((self.employee["flags"] or "").replace(",", " ").replace(";", " ").replace("|", " ").split())
+        """Whether every condition holds; the payment is held when that hangs on an input that is missing."""
+        written = (self.employee["flags"] or "").lower()
+        flags = set(written.replace(",", " ").replace(";", " ").replace("|", " ").split())
         absent = [("absent", 0) in day.events for day in self.record.values() if day.code != "L"]
         runs = [len(list(run)) for missing, run in groupby(absent) if missing]
         start, appointed = self.employee["start_date"], self.employee["appointed_date"]
+        lacking = False
         for key, value in when.items():
+            asked = {"served_less_than_months": "start_date"}.get(key, key)
+            if asked in ("employment", "golongan", "job_class", "start_date") and self.employee[asked] is None:
+                lacking = True
+                continue
             holds = {
                 "employment": lambda v: self.employee["employment"] in v,
                 "golongan": lambda v: self.employee["golongan"] in v,
                 "job_class": lambda v: self.employee["job_class"] in [str(item) for item in v],
-                "flag": lambda v: v in flags,
-                "not_flag": lambda v: v not in flags,
+                "flag": lambda v: v.lower() in flags,
+                "not_flag": lambda v: v.lower() not in flags,
                 "appointed": lambda v: (appointed is not None and appointed <= self.first) is v,
-                "served_less_than_months": lambda v: start is not None and _months(start, self.first) < v,
+                "served_less_than_months": lambda v: _months(start, self.first) < v,
                 "absent_days_at_least": lambda v: sum(absent) >= v,
                 "absent_run_at_least": lambda v: max(runs, default=0) >= v,
                 "run_crosses_month": lambda v: True,
@@ -345,7 +353,8 @@ class _Clerk:
             }[key](value)
             if not holds:
                 return False
-        return True
+        self.held = self.held or lacking
+        return not lacking
 
     def amount(self, step: Step, results: dict[str, int]) -> int:
         """What a step comes to, rupiah, never negative."""

@@ -11,12 +11,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from server.allowance.conditions import flags
 from server.allowance.inputs import AMOUNT, Inputs
 from server.allowance.regulation import Component, Regulation
 from server.allowance.steps import SCORE
 from server.allowance.values import MONEY_INPUTS
 from server.attendance.prepare import Paper, ordinal
 from server.errors import ImportFailed
+
+ATTRIBUTES = ("employment", "job_class", "golongan", "ptkp")
+"""What conditions and tables of rates ask of a person, compared without the spaces around it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ def register_people(
 ) -> People:
     """The table `emp`, numbered in order of employee_id. Raises ImportFailed for a zone that does not exist."""
     table = inputs.employees.take(pc.sort_indices(inputs.employees, [("employee_id", "ascending")]))
+    for name in ATTRIBUTES:
+        text = pc.utf8_trim_whitespace(table[name])
+        text = pc.if_else(pc.equal(text, ""), None, text)
+        table = table.set_column(table.column_names.index(name), name, text)
     ids = table["employee_id"].to_pylist()
     offsets = []
     for who, zone, site in zip(ids, table["zone"].to_pylist(), table["site"].to_pylist(), strict=True):
@@ -49,12 +57,11 @@ def register_people(
         "start_day": start,
         "appointed_day": _days(table["appointed_date"]),
     }
-    for name in ("employee_id", "agency", "unit", "site", "employment", "job_class", "golongan", "ptkp"):
+    for name in ("employee_id", "agency", "unit", "site", *ATTRIBUTES):
         columns[name] = table[name]
     for name in MONEY_INPUTS:
         columns[name] = table[name]
-    flags = pc.replace_substring_regex(pc.fill_null(table["flags"], ""), r"[\s,;|]+", " ")
-    columns["flags"] = pc.binary_join_element_wise("", flags, "", " ")
+    columns["flags"] = pa.array([f" {' '.join(flags(text))} " for text in table["flags"].to_pylist()], pa.string())
     columns.update(_amounts(table, regulation.components))
     con.register("emp_in", pa.table(columns))
     con.execute("CREATE TABLE emp AS SELECT * FROM emp_in")

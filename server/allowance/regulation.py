@@ -24,6 +24,7 @@ from server.attendance.rules import DayRules, Excuses, day_rules, excuses
 from server.errors import RegulationError
 
 SCHEMA = Path(__file__).parents[2] / "regulations" / "schema.json"
+_NO_CROSSING = "runs of absence end with the month: the inputs say nothing of the absences before it; write false"
 WORKING = "working"
 """The account of a step that only later steps use: it pays and takes nothing."""
 
@@ -312,6 +313,8 @@ class _Resolver:
 
     def _gate(self, source: Document, keys: document.Keys) -> Gate:
         gate = source.value["gates"][keys[1]]
+        if gate["when"].get("run_crosses_month"):
+            raise source.refuse((*keys, "when", "run_crosses_month"), _NO_CROSSING)
         return Gate(gate["id"], gate["effect"], gate["when"], gate["name"], gate.get("article", ""), gate["certainty"])
 
     def _gate_step(self, source: Document, keys: document.Keys) -> None:
@@ -351,6 +354,10 @@ class _Resolver:
         if entry.get("each"):
             pieces = [(f"{name}.{term.split(':')[-1]}", (term,)) for term in terms]
         by = self._by(source, entry.get("by", {}), (*keys, "by"))
+        if "day" in cap and by.kind != "events":
+            raise source.refuse((*keys, "cap", "day"), "only what counts events has days; cap the month")
+        if entry.get("when", {}).get("run_crosses_month"):
+            raise source.refuse((*keys, "when", "run_crosses_month"), _NO_CROSSING)
         for piece, piece_terms in pieces:
             step = Step(
                 id=piece,

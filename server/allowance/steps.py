@@ -39,6 +39,8 @@ NAMED = {
     "ytd_pension": "iuran pensiun dan hari tua tahun berjalan",
     "ptkp": "PTKP",
     "job_class": "kelas jabatan",
+    "employment": "hubungan kerja",
+    "start_date": "tanggal mulai bekerja (start_date)",
 }
 """Column of the employees → what a reason calls it."""
 
@@ -199,12 +201,13 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
         return [
             *statements,
             f"{head} SELECT b.emp, CAST(NULL AS BIGINT) AS day, d.kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, "
-            f"'' AS ref, d.rupiah AS n FROM base_{number} b JOIN due d ON d.emp = b.emp{chosen}",
+            f"'' AS ref, d.rupiah * {parts} AS n FROM base_{number} b JOIN due d ON d.emp = b.emp{chosen}",
         ]
     if by.kind == "not_employed":
         return [
             *statements,
-            f"{head} SELECT b.emp, {single}, p.days_out AS n FROM base_{number} b JOIN person p ON p.emp = b.emp "
+            f"{head} SELECT b.emp, {single}, p.days_out * {parts // month.days} AS n FROM base_{number} b "
+            "JOIN person p ON p.emp = b.emp "
             "WHERE p.days_out > 0",
         ]
     return [*statements, f"{head} SELECT b.emp, {single}, {parts} AS n FROM base_{number} b"]

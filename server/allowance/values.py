@@ -127,6 +127,9 @@ def _undated(table: pa.Table) -> Iterator[Fault]:
         yield place, ": neither at nor at_earliest with at_latest"
     for place in _places(pc.greater(low, high)):
         yield place, ", column 'at_latest': before at_earliest"
+    outside = pc.or_kleene(pc.less(table["at"], low), pc.greater(table["at"], high))
+    for place in _places(outside):
+        yield place, ", column 'at': not between at_earliest and at_latest"
 
 
 def _scores(table: pa.Table) -> Iterator[Fault]:

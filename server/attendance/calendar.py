@@ -220,7 +220,7 @@ def _seconds(text: str) -> int:
 
 def _shift(name: str, source: document.Document) -> Shift:
     value = source.value["shifts"][name]
-    lines = []
+    lines: list[Hours] = []
     for place, entry in enumerate(value["hours"]):
         keys = ("shifts", name, "hours", place)
         first, last = _span(source, keys, entry)
@@ -231,7 +231,13 @@ def _shift(name: str, source: document.Document) -> Shift:
         end += 86400 if entry.get("ends_next_day") else 0
         if not off and not start < end <= start + 86400:
             raise source.refuse((*keys, "end"), "must be after start (ends_next_day: true for a night shift)")
-        lines.append(Hours(frozenset(DAYS.index(day) for day in entry["days"]), first, last, start, end, off))
+        line = Hours(frozenset(DAYS.index(day) for day in entry["days"]), first, last, start, end, off)
+        for other in lines:
+            both = sorted(line.weekdays & other.weekdays)
+            if both and (line.first, line.last) == (other.first, other.last):
+                day = DAYS[both[0]]
+                raise source.refuse(keys, f"a second line for {day} of the same dates: a shift has one span a day")
+        lines.append(line)
     return Shift(value.get("name", name), value.get("holidays", True), tuple(lines))
 
 

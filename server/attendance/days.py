@@ -147,9 +147,9 @@ FROM ({_hits(rules)}) hit GROUP BY who, day
     return f"""
 CREATE TABLE seen AS
 WITH hit AS ({_hits(rules)})
-SELECT h.who, h.day, f.first_key, MIN(
+SELECT h.who, h.day, f.first_key, COALESCE(MIN(
     CASE WHEN f.first_key IS NULL OR h.out_at > {div("f.first_key", PACK)} + {rules.repeat_s}
-    THEN h.out_at * {PACK} + h.mk END) AS last_key
+    THEN h.out_at * {PACK} + h.mk END), MIN(h.out_at * {PACK} + h.mk)) AS last_key
 FROM hit h JOIN (SELECT who, day, {first} AS first_key FROM hit GROUP BY who, day) f ON f.who = h.who AND f.day = h.day
 GROUP BY h.who, h.day, f.first_key
 """

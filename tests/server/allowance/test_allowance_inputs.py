@@ -65,6 +65,12 @@ def test_a_mark_of_a_journal_entry_is_the_fact_of_its_line(tmp_path: Path, regul
         ("marks", "employee_id;at;site\n", "columns are separated by ';'"),
         ("marks", MARKS.replace("+07:00", ""), "row 2, column 'at': '2026-10-05T07:29:00' is not an instant"),
         ("marks", "employee_id,at\nA,2026-10-05T07:29:00+07:00\nA,\n", "row 3: neither at nor at_earliest"),
+        (
+            "marks",
+            "employee_id,at,at_earliest,at_latest\n"
+            "A,2026-10-05T07:29:00+07:00,2026-10-05T07:30:00+07:00,2026-10-05T07:40:00+07:00\n",
+            "row 2, column 'at': not between at_earliest and at_latest",
+        ),
         ("employees", EMPLOYEES + "A,PNS,III/a,1,\n", "row 4, column 'employee_id': A stands in row 2 too"),
         ("employees", EMPLOYEES.replace("2000000", "-1"), "row 3, column 'amount:tpp': -1 rupiah"),
         ("employees", EMPLOYEES.replace("2000000", "2e6"), "row 3, column 'amount:tpp': '2e6' is not a whole number"),

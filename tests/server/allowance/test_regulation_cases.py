@@ -190,6 +190,18 @@ def test_a_reduction_needs_a_signed_decision(copy: Path) -> None:
         load(path)
 
 
+def test_a_run_of_absences_that_crosses_the_month_is_refused_with_the_reason(copy: Path) -> None:
+    path = altered(copy, "ambon/2026.yaml", ("run_crosses_month: false", "run_crosses_month: true"))
+    with pytest.raises(RegulationError, match="run_crosses_month: runs of absence end with the month"):
+        load(path)
+
+
+def test_a_cap_of_the_day_is_refused_where_no_days_are_counted(copy: Path) -> None:
+    path = altered(copy, "ambon/2026.yaml", ("cap: {amount: running}", 'cap: {day: "1 %"}'))
+    with pytest.raises(RegulationError, match="cap.day: only what counts events has days"):
+        load(path)
+
+
 def test_two_regulations_for_one_month_or_none_are_errors(copy: Path) -> None:
     book = read(copy / "tests/ambon-2026.yaml")
     with pytest.raises(RegulationError, match="two regulations for 2026-10"):

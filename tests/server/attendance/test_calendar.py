@@ -66,6 +66,7 @@ def test_the_zone_is_the_employees_then_the_sites_then_the_calendars() -> None:
         ("to: 2026-03-17", "to: 2026-01-17", "c.yaml:10: shifts.office.hours.1.to: 2026-01-17 is before"),
         ("units: [jaga]", "units: [jaga], sites: [x]", "c.yaml:17: assignments.0: name exactly one of"),
         ("shift: night", "shift: nacht", "c.yaml:17: assignments.0.shift: there is no shift 'nacht'"),
+        (", from: 2026-02-18, to: 2026-03-17", "", "c.yaml:10: shifts.office.hours.1: a second line for mon"),
         (", off: true", "", "c.yaml:11: shifts.office.hours.2: needs start and end, or off: true"),
         ("zone:", "zones:", "zones: 'zones' is no key that belongs here; did you mean 'zone'?"),
     ],
