@@ -115,14 +115,23 @@ def run_tests(path: Path | str) -> list[Outcome]:
 
 def read(path: Path, regulation: Regulation | None = None) -> Casebook:
     """Read a file of cases; `regulation` replaces the one that it names."""
-    source = document.read(path, RegulationError)
+    source = document.read(path, RegulationError, "regulation")
     source.check(SCHEMA)
     value = source.value
     regulation = regulation or load(path.parent / value["regulation"])
     calendar = Calendar.load(path.parent / value["calendar"]) if "calendar" in value else regulation.calendar
     if calendar is None:
         raise source.refuse(("regulation",), "names no calendar; name one here")
-    first, last = month_span(value["month"])
+    try:
+        first, last = month_span(value["month"])
+    except ValueError as cause:
+        raise source.refuse(("month",), str(cause)) from None
+    within = {day.isoformat() for day in days_between(first, last)}
+    told = {("defaults",): value.get("defaults", {})} | {("cases", n): case for n, case in enumerate(value["cases"])}
+    for keys, facts in told.items():
+        for day in facts.get("days", {}):
+            if day not in within:
+                raise source.refuse((*keys, "days", day), f"is no day of {value['month']}")
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     for place, case in enumerate(value["cases"]):
         facts = {**value.get("defaults", {}), **case}

@@ -35,6 +35,15 @@ _PHRASES = tuple(
         (r"NIP (\S+) juga dipakai (\S+)", "NIP {0} is also that of {1}"),
         (r"keberatan (\S+) belum dijawab", "objection {0} is not answered"),
         (r"(.+) belum ada", "{0} is missing"),
+        (r"(.*)'(.*)' bukan tanggal \(seperti (\S+)\)", "{0}'{1}' is not a date (such as {2})"),
+        (
+            r"(.*)'(.*)' bukan waktu dengan offset \(seperti (\S+)\)",
+            "{0}'{1}' is no time with offset (such as {2})",
+        ),
+        (r"(.*)jenis '(.*)' tidak ada dalam peraturan", "{0}the kind '{1}' is not in the regulation"),
+        (r"(.*)tanpa tanggal mulai", "{0}has no date on which it begins"),
+        (r"(.*)berakhir (\S+), sebelum mulai (\S+)", "{0}ends on {1}, before it begins on {2}"),
+        (r"(.*)berakhir (\S+), tidak setelah mulai (\S+)", "{0}ends at {1}, not after it begins at {2}"),
     )
 )
 # What steps.NAMED calls the columns of the employees.
@@ -82,12 +91,13 @@ class Words:
     def reason(self, reason: str) -> str:
         """Why a payment is held or is none, in English; a part that nobody translated stays as it is."""
         names = {entry["id"]: entry["en"] for entry in self.gates.values()}
-        return "; ".join(names.get(part) or _english(part) for part in reason.split("; "))
+        return "; ".join(names.get(part) or english(part) for part in reason.split("; "))
 
 
-def _english(part: str) -> str:
-    for pattern, english in _PHRASES:
+def english(part: str) -> str:
+    """One of the engine's own reasons in English; as it is where nobody translated it."""
+    for pattern, phrase in _PHRASES:
         found = pattern.fullmatch(part)
         if found:
-            return english.format(*(_NAMES.get(text, text) for text in found.groups()))
+            return phrase.format(*(_NAMES.get(text, text) for text in found.groups()))
     return part

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import calendar as months
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from server.attendance.calendar import EPOCH
 from server.attendance.days import DOCUMENTS, build_days
 from server.attendance.prepare import Paper, ordinal, papers, register_calendar, register_papers
 from server.attendance.sql import lit
+from server.errors import RegulationError
 
 ENGINE_VERSION = "2"
 """Rises with every change that can change a figure or a byte of the result."""
@@ -82,11 +84,10 @@ _CONFIG: dict[str, Any] = {
 
 
 def month_span(month: str) -> tuple[date, date]:
-    """First and last day of "2026-10". Raises ValueError for anything else."""
-    try:
-        first = date.fromisoformat(f"{month}-01")
-    except ValueError:
-        raise ValueError(f"'{month}' is not a month such as 2026-10") from None
+    """First and last day of "2026-10". Raises ValueError for anything else, and outside the years 1970 to 2199."""
+    if not re.fullmatch(r"(19[7-9]|20[0-9]|21[0-9])[0-9]-(0[1-9]|1[0-2])", month):
+        raise ValueError(f"'{month}' is not a month such as 2026-10")
+    first = date.fromisoformat(f"{month}-01")
     return first, first.replace(day=months.monthrange(first.year, first.month)[1])
 
 
@@ -120,7 +121,13 @@ def _compute(
             con.execute(f"INSERT INTO missing SELECT p.emp, {reason} FROM person p WHERE p.eligible = 1 AND {lacks}")
     made: dict[str, tuple[int, int]] = {}
     for number, step in enumerate(regulation.steps, 1):
-        run_step(con, step, number, made, period)
+        try:
+            run_step(con, step, number, made, period)
+        except duckdb.OutOfRangeException:
+            raise RegulationError(
+                f"{regulation.path.name}: step {step.id} comes to more than can be reckoned; look at its fraction, and "
+                "at amounts and scores with digits too many"
+            ) from None
     disputed = _disputed(con, regulation, period)
     reasons = _held(con, regulation, period, people.numbers, found, faults, disputed)
     for who, texts in held.items():

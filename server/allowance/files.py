@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import ENOTDIR
 from pathlib import Path
 
 import duckdb
@@ -60,6 +61,8 @@ def write_result(result: Result, problems: Sequence[Problem], directory: Path) -
     Raises OSError.
     """
     directory = directory.resolve()
+    if directory.exists() and not directory.is_dir():
+        raise NotADirectoryError(ENOTDIR, "is a file; give the name of a directory, new or old", str(directory))
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _beside(directory) as made:
         rows = pa.Table.from_pylist([problem.row_of_report() for problem in problems], schema=_PROBLEM)

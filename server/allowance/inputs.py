@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ from server.allowance.values import (
     check_values,
 )
 from server.attendance.calendar import Calendar
+from server.attendance.prepare import day_of, ordinal
 from server.errors import ImportFailed, RowsRefused
+
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,10 @@ class Inputs:
         return replace(self, **tables, is_checked=True)
 
     def sha256(self) -> str:
-        """Hash of all facts and the calendar; call on `checked()` inputs."""
+        """Hash of all facts, in whatever order their rows are, and the calendar; call on `checked()` inputs."""
         digest = hashlib.sha256()
         for name in COLUMNS:
-            table = getattr(self, name)
+            table = _sorted(getattr(self, name))
             digest.update(f"{name} {len(table)}".encode())
             for column in table.column_names:
                 digest.update(column.encode())
@@ -63,6 +69,12 @@ class Inputs:
                     digest.update(part)
         digest.update(self.calendar.text.encode())
         return digest.hexdigest()
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    """The rows in an order that hangs on nothing but what they hold; numbers first, which sort soonest."""
+    keys = sorted(table.column_names, key=lambda name: (table[name].type == TEXT, name))
+    return table.take(pc.sort_indices(table, [(name, "ascending") for name in keys])).select(sorted(keys))
 
 
 def _bytes(column: pa.ChunkedArray) -> Iterator[memoryview | bytes]:
@@ -207,12 +219,14 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
 def moment(text: str, offset: int, end: bool) -> int:
     """Unix seconds of an ISO 8601 instant, or of a date's local begin (or, when `end`, the end of that date).
 
-    `offset`: seconds east of UTC. Raises ValueError for anything else, an instant without offset included.
+    `offset`: seconds east of UTC. Raises ValueError, in Indonesian, for anything else and for instants without offset.
     """
     if len(text) == 10:
-        day = (date.fromisoformat(text) - date(1970, 1, 1)).days
-        return (day + (1 if end else 0)) * 86400 - offset
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text} has no offset")
+        return (ordinal(day_of(text)) + (1 if end else 0)) * 86400 - offset
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = datetime.min
+    if not _INSTANT.fullmatch(text) or instant.tzinfo is None:
+        raise ValueError(f"'{text}' bukan waktu dengan offset (seperti 2026-10-01T07:31:00+09:00)")
     return int(instant.timestamp() // 1)

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from server.allowance.catalogue import english
 from server.allowance.inputs import COLUMNS, Inputs, moment
 from server.allowance.regulation import Regulation
 from server.attendance.calendar import Calendar, days_between
@@ -189,7 +190,7 @@ def _papers(name: str, table: pa.Table, offsets: Mapping[str, int], regulation: 
         try:
             begin, end, by_date, mark = span(row, offsets[who], moment)
         except ValueError as cause:
-            yield Problem(name, place, "from", who, f"{cause}: the payment is held")
+            yield Problem(name, place, "from", who, f"{english(str(cause))}: the payment is held")
             continue
         if by_date:
             begin, end = begin * 86400 - offsets[who], (end + 1) * 86400 - offsets[who]

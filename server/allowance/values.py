@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,7 @@ AMOUNT = "amount:"
 """Prefix of the employees' columns that override a component's amount of the class."""
 
 LARGEST = 10**10
-"""Rupiah: anything above is a slip of the keyboard, and within it no product of a step can overflow."""
+"""Rupiah: anything above is a slip of the keyboard. A step that multiplies it beyond 64 bits refuses the month."""
 
 MONEY_INPUTS = ("other_gross", "bpjs_base", "ytd_gross", "ytd_tax", "ytd_pension")
 """Columns of the employees that the base of a step may name. Year to date: before this month's allowance is paid."""
@@ -70,6 +71,7 @@ REQUIRED = {
 """Columns that a table must have, and fill in every row; the others may be missing or empty."""
 
 LARGEST_SCORE = 1_000_000
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 MOST = 1000
 """Faults of one column that are told; a file with more has one fault."""
@@ -136,10 +138,9 @@ def _scores(table: pa.Table) -> Iterator[Fault]:
     for place, text in enumerate(table["score"].to_pylist()):
         if text is None:
             continue
-        try:
-            score = Decimal(text) * 100
-        except InvalidOperation:
+        if not _NUMBER.fullmatch(text):
             yield place, f", column 'score': '{text}' is not a number such as 87.5"
             continue
-        if not score.is_finite() or score != score.to_integral_value() or not 0 <= score <= LARGEST_SCORE * 100:
+        score = Decimal(text) * 100
+        if score != score.to_integral_value() or not 0 <= score <= LARGEST_SCORE * 100:
             yield place, f", column 'score': {text}: from 0 to {LARGEST_SCORE}, at most two decimals"

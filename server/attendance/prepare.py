@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,9 @@ from server.attendance.rules import COUNTED, IGNORED, DayRules, Excuses, Window
 
 Moment = Callable[[str, int, bool], int]
 """(ISO 8601 text, seconds east of UTC, whether it ends something) → Unix seconds."""
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,16 @@ class Paper:
     counted: bool
     mark: bool
     what: str
+
+
+def day_of(text: str) -> date:
+    """A date written YYYY-MM-DD. Raises ValueError, in Indonesian, for anything else."""
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"'{text}' bukan tanggal (seperti 2026-10-05)")
 
 
 def ordinal(day: date) -> int:
@@ -65,7 +79,7 @@ def papers(
             name = f"{what} {row.get('order_id') or row['document'] or row.get('from') or row.get('date')}"
             code = code_of(row)
             if code is None:
-                faults.append((who, f"{name}: the kind '{row['kind']}' is not in the regulation"))
+                faults.append((who, f"{name}: jenis '{row['kind']}' tidak ada dalam peraturan"))
                 continue
             try:
                 begin, end, by_date, mark = span(row, offsets[who], moment)
@@ -82,23 +96,24 @@ def papers(
 
 
 def span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
-    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone. Raises ValueError."""
+    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone. Raises ValueError, in
+    Indonesian: it is the reason of a payment."""
     begin, end = row.get("from"), row.get("to")
     if begin is None:
         if row.get("date") is None:
-            raise ValueError("neither from nor date")
+            raise ValueError("tanpa tanggal mulai")
         return ordinal(row["date"]), ordinal(row["date"]), True, False
     if len(begin) == 10 and (end is None or len(end) == 10):
-        first, last = date.fromisoformat(begin), date.fromisoformat(end or begin)
+        first, last = day_of(begin), day_of(end or begin)
         if last < first:
-            raise ValueError(f"ends on {last}, before it begins on {first}")
+            raise ValueError(f"berakhir {last}, sebelum mulai {first}")
         return ordinal(first), ordinal(last), True, False
     start = moment(begin, offset, False)
     if end is None:
         return start, start, False, True
     stop = moment(end, offset, True)
     if stop <= start:
-        raise ValueError(f"ends at {end}, not after it begins at {begin}")
+        raise ValueError(f"berakhir {end}, tidak setelah mulai {begin}")
     return start, stop, False, False
 
 

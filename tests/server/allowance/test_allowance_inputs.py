@@ -78,6 +78,10 @@ def test_a_mark_of_a_journal_entry_is_the_fact_of_its_line(tmp_path: Path, regul
         ("employees", "nip\n1\n", "the column 'employee_id' is missing"),
         ("employees", b"employee_id,name\nA,Ren\xe9e\n", "row 2 is not UTF-8"),
         ("work", "employee_id,month,measure,score\nA,2026-10,x,good\n", "'good' is not a number"),
+        *(
+            ("work", f"employee_id,month,measure,score\nA,2026-10,x,{score}\n", f"'{score}' is not a number")
+            for score in ("1E1000001", "1_0", "８７", "nan", "1e2")
+        ),
         (
             "work",
             "employee_id,month,measure,score\nA,2026-10,x,1\nA,2026-10,x,2\n",

@@ -13,6 +13,7 @@ import pytest
 
 from server.allowance import cli
 from server.allowance.casebook import read
+from server.allowance.catalogue import Words
 from server.allowance.compute import compute
 from server.allowance.explain import explain
 from server.allowance.files import COLUMNS, read_result, write_result
@@ -238,7 +239,7 @@ def test_what_deserves_a_look_is_told_by_row_and_the_rest_proceeds(run: Run, tmp
         "marks:124:: 1 marks outside 2026-10, this one first: not counted",
         "orders:3:B: names no document: held where it changes the pay",
         "orders:3:B: overlaps row 2: what both cover counts once",
-        "orders:4:B: day is out of range for month: the payment is held",
+        "orders:4:B: '2026-02-30' is not a date (such as 2026-10-05): the payment is held",
         "orders:5:Z: nobody in employees: not counted",
         "work:2:A: 'Oktober' is not a month such as 2026-10",
         "dues:2:Z: nobody in employees: not counted",
@@ -272,6 +273,9 @@ def test_shifts_that_overlap_are_told(run: Run, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--month", "2026-13"), "'2026-13' is not a month"),
+        (("--month", "9999-12"), "'9999-12' is not a month"),
+        (("--month", "0001-01"), "'0001-01' is not a month"),
+        (("--month", "２０２６-10"), "'２０２６-10' is not a month"),
         (("--month", "2020-01"), "no regulation for all of 2020-01"),
         (("--regulation", str(REGULATION)), "two regulations for 2026-10"),
         (("--calendar", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
@@ -285,6 +289,52 @@ def test_what_cannot_be_computed_is_refused_in_one_line(
     assert (code, err.count("\n")) == (2, 1)
     assert message in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_the_directory_is_kept_and_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    code, _, err = run("--out", str(tmp_path / "taken"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "taken: is a file; give the name of a directory" in err
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_the_hash_of_the_inputs_does_not_hang_on_the_order_of_rows(run: Run, tmp_path: Path) -> None:
+    hashes = []
+    for marks in (MARKS.splitlines(), MARKS.splitlines()[::-1], MARKS.splitlines()[1:]):
+        head, *people = EMPLOYEES.splitlines()
+        employees = people[::-1] if hashes else people
+        run(employees="\n".join([head, *employees]), marks="\n".join(["employee_id,at,site,source", *marks]))
+        hashes.append(json.loads((tmp_path / "out" / "summary.json").read_text())["input_sha256"])
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_step_that_comes_to_more_than_can_be_reckoned_is_refused(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "huge.yaml"
+    text = REGULATION.read_text().replace("national/", f"{REGULATIONS}/national/")
+    path.write_text(text.replace("    operation: add", '    operation: add\n    fraction: "999999999"', 1))
+    code, _, err = run(regulation=path, employees=EMPLOYEES.replace("1000000", "10000000000"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "huge.yaml: step tpp_paid comes to more than can be reckoned" in err
+
+
+def test_documents_with_dates_that_are_none_hold_in_words_of_both_languages(run: Run, tmp_path: Path) -> None:
+    leave = "employee_id,kind,from,to,document,status\n"
+    told = {
+        "5/10/2026,": ("'5/10/2026' bukan waktu dengan offset", "'5/10/2026' is no time with offset"),
+        "2026-W41-1,": ("'2026-W41-1' bukan tanggal", "'2026-W41-1' is not a date"),
+        "2026-10-06,2026-10-05": (
+            "berakhir 2026-10-05, sebelum mulai 2026-10-06",
+            "ends on 2026-10-05, before it begins",
+        ),
+    }
+    for dates, (reason, problem) in told.items():
+        assert run(leave=f"{leave}A,annual,{dates},SC-1,approved\n")[0] == 0
+        held = rows(tmp_path / "out" / "payments.csv")[0]
+        assert (held["status"], held["reason"].startswith(f"leave SC-1: {reason}")) == ("held", True), held
+        assert any(problem in text for text in problems(tmp_path))
+        words = Words.of(json.loads((tmp_path / "out" / "summary.json").read_text()))
+        assert problem in words.reason(held["reason"])
 
 
 def test_unusable_zones_and_amounts_are_told_together(run: Run) -> None:
@@ -317,6 +367,23 @@ def test_cases_are_run_and_a_difference_is_shown(tmp_path: Path, capsys: pytest.
     assert cli.regulation(["test", str(tmp_path)]) == 1
     assert "deductions: expected 25001, computed 25000" in capsys.readouterr().out
     assert cli.regulation(["test", str(tmp_path / "nothing")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{2026-10-05:", "{2026-11-05:", "days.2026-11-05: is no day of 2026-10"),
+        ("month: 2026-10", "month: 2026-13", "month: '2026-13' is not a month"),
+    ],
+)
+def test_a_case_with_a_day_of_another_month_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
+) -> None:
+    text = (REGULATIONS / "tests" / "tulang-bawang.yaml").read_text().replace("../", f"{REGULATIONS}/")
+    assert old in text
+    (tmp_path / "cases.yaml").write_text(text.replace(old, new, 1))
+    assert cli.regulation(["test", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_difference_is_told_in_words_with_article_and_date(
