@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from server.allowance.wording import KINDS
@@ -41,6 +42,7 @@ _PHRASES = tuple(
             "{0}'{1}' is no time with offset (such as {2})",
         ),
         (r"(.*)jenis '(.*)' tidak ada dalam peraturan", "{0}the kind '{1}' is not in the regulation"),
+        (r"(.*)tanpa waktu selesai", "{0}has no end"),
         (r"(.*)tanpa tanggal mulai", "{0}has no date on which it begins"),
         (r"(.*)berakhir (\S+), sebelum mulai (\S+)", "{0}ends on {1}, before it begins on {2}"),
         (r"(.*)berakhir (\S+), tidak setelah mulai (\S+)", "{0}ends at {1}, not after it begins at {2}"),
@@ -87,6 +89,10 @@ class Words:
         more = f": before {changed[1]}, now {changed[2]}" if changed else ""
         more += f" on the later payment, paid {later[1]}" if later else ""
         return f"{name}: {words}{minutes}{more}" if words else f"{name}{more}"
+
+    def part(self, line: Mapping[str, Any]) -> Fraction:
+        """The fraction of its base on which the step of a line counts: the 40 % for discipline."""
+        return Fraction(self.steps.get(str(line.get("step") or ""), {}).get("share", "1"))
 
     def reason(self, reason: str) -> str:
         """Why a payment is held or is none, in English; a part that nobody translated stays as it is."""

@@ -106,7 +106,7 @@ def keep(
         server_clock=parts.clock.kind,
         notes=notes,
     )
-    return number, tuple(notes)
+    return number, tuple(note["en"] for note in notes)
 
 
 def latest_runs(connection: Connection, month: str, agency: str = "") -> list[Mapping[str, Any]]:
@@ -133,9 +133,10 @@ def summary_of(connection: Connection, run: int) -> dict[str, Any]:
     return summary
 
 
-def notes_of(run: Mapping[str, Any]) -> tuple[str, ...]:
-    """What every report of a stored run must say."""
-    return tuple(json.loads(run["notes"]))
+def notes_of(run: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    """What every report of a stored run must say, each in `id` and `en`."""
+    notes = json.loads(run["notes"])
+    return tuple({"id": note, "en": note} if isinstance(note, str) else note for note in notes)
 
 
 def refuse_unended(month: str, last: date, now_ms: int) -> None:
@@ -185,22 +186,42 @@ def _refuse_close(connection: Connection, order: Close, now_ms: int) -> None:
     steps.refuse_reviewed(connection, order.month, order.agency)
 
 
-def _notes(parts: Services, decree: str, regulation: Regulation, reckoned: Reckoned) -> list[str]:
-    """What every report of the month must say."""
+def _notes(parts: Services, decree: str, regulation: Regulation, reckoned: Reckoned) -> list[dict[str, str]]:
+    """What every report of the month must say, in `id` and `en`."""
     notes = []
     if parts.clock.kind != "system":
-        notes.append("Waktu server disimulasikan / The server's time is simulated.")
+        notes.append(("Waktu server disimulasikan.", "The server's time is simulated."))
     assumed = len(regulation.assumed_values())
     if assumed and decree:
-        notes.append(f"{assumed} nilai tanpa sumber (A) ditetapkan dengan / assumed values adopted by: {decree}")
+        indonesian, english = (
+            f"nilai tanpa sumber (A) ditetapkan dengan {decree}",
+            f"assumed values adopted by: {decree}",
+        )
+        notes.append((f"{_dotted(assumed)} {indonesian}.", f"{assumed:,} {english}."))
     elif assumed:
-        notes.append(f"{assumed} nilai tanpa sumber (A), belum ditetapkan / assumed values, not adopted.")
+        notes.append(
+            (
+                f"{_dotted(assumed)} nilai tanpa sumber (A), belum ditetapkan.",
+                f"{assumed:,} assumed values, not adopted.",
+            )
+        )
     unsigned = pc.sum(pc.equal(reckoned.inputs.marks["source"], LEGACY)).as_py()
     if unsigned:
         notes.append(
-            f"{unsigned} rekaman mesin lama, tanpa tanda tangan, dihitung (legacy) / "
-            "unsigned marks of old machines count."
+            (
+                f"{_dotted(unsigned)} rekaman mesin lama, tanpa tanda tangan, dihitung (legacy).",
+                f"{unsigned:,} unsigned marks of old machines count (legacy).",
+            )
         )
     if reckoned.uncounted:
-        notes.append(f"{reckoned.uncounted} rekaman tidak dihitung / presences that do not count.")
-    return notes
+        notes.append(
+            (
+                f"{_dotted(reckoned.uncounted)} rekaman tidak dihitung.",
+                f"{reckoned.uncounted:,} presences do not count.",
+            )
+        )
+    return [{"id": indonesian, "en": english} for indonesian, english in notes]
+
+
+def _dotted(count: int) -> str:
+    return f"{count:,}".replace(",", ".")

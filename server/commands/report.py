@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ from sqlalchemy import Connection
 
 from server.allowance import month
 from server.allowance.catalogue import Words
-from server.commands.common import Commands, opened, shown_time
+from server.commands.common import WIT, Commands, opened
 from server.commands.lists import beside
 from server.comparison.command import compared, options_of
 from server.comparison.options import add_options
 from server.comparison.ours import our_people
 from server.comparison.values import OurPerson
 from server.errors import Refused
-from server.reports.model import Agency, Meta, MonthReport, from_tables
+from server.month import steps
+from server.reports.model import Agency, Assumed, Meta, MonthReport, Note, from_tables
 from server.reports.write import FORMATS, REPORTS, write_reports
 from server.services import Services
 
@@ -70,23 +72,31 @@ def _reports(connection: Connection, parts: Services, which: str, agency: str) -
     reports: list[MonthReport] = []
     for run in month.latest_runs(connection, which, agency):
         payments, lines, days, employees = (month.table_of(connection, run["run"], name) for name in _TABLES)
-        words = Words.of(month.summary_of(connection, run["run"]))
-        reports += from_tables(payments, lines, days, employees, _meta(parts, run), words)
+        summary = month.summary_of(connection, run["run"])
+        meta = _meta(connection, parts, run, summary)
+        reports += from_tables(payments, lines, days, employees, meta, Words.of(summary))
     return [report for report in reports if not agency or report.agency.id == agency]
 
 
-def _meta(parts: Services, run: Mapping[str, Any]) -> Meta:
+def _meta(connection: Connection, parts: Services, run: Mapping[str, Any], summary: Mapping[str, Any]) -> Meta:
+    state = next(
+        (row["state"] for row in reversed(steps.history(connection, run["month"])) if row["run"] == run["run"]),
+        run["state"],
+    )
     return Meta(
         month=run["month"],
         regulation=run["regulation_name"],
         regulation_version=run["regulation_version"],
         engine_version=run["engine_version"],
         input_hash=run["input_hash"],
-        status=run["state"],
+        status=state,
         government=parts.config.government,
         place=parts.config.place,
         signatories={"" if agency == "all" else agency: who for agency, who in parts.config.signatories.items()},
-        notes=(*month.notes_of(run), f"cutoff {shown_time(run['cutoff_ms'])}"),
+        notes=tuple(Note(note["id"], note["en"]) for note in month.notes_of(run)),
+        known_at=datetime.fromtimestamp(run["cutoff_ms"] / 1000, WIT),
+        decree=run["decree"],
+        assumed=tuple(Assumed(**value) for value in summary.get("assumed", ())),
     )
 
 
@@ -97,8 +107,10 @@ def _compare(options: argparse.Namespace) -> int:
         runs = month.latest_runs(connection, options.month, options.agency)
         for run in runs:
             payments, lines, days, employees = (month.table_of(connection, run["run"], name) for name in _TABLES)
-            people += our_people(payments, lines, days, month.summary_of(connection, run["run"]), employees)
+            summary = month.summary_of(connection, run["run"])
+            people += our_people(payments, lines, days, summary, employees)
+        meta = _meta(connection, parts, runs[-1], summary)
     if options.agency:
         people = [person for person in people if person.agency == options.agency]
     agency = Agency(options.agency, options.agency) if options.agency else None
-    return compared(options_of(options, parts.config.language), people, _meta(parts, runs[-1]), agency)
+    return compared(options_of(options, parts.config.language), people, meta, agency)

@@ -129,9 +129,12 @@ def store(
     by: str,
     decree: str,
     server_clock: str,
-    notes: Sequence[str],
+    notes: Sequence[Mapping[str, str]],
 ) -> int:
-    """Store a run with all its tables and the regulation itself; its number. A draft replaces the draft before it."""
+    """Store a run with all its tables and the regulation itself; its number. A draft replaces the draft before it.
+
+    `notes`: what every report must say, each in `id` and `en`.
+    """
     scope, summary = reckoned.scope, reckoned.result.summary
     if state != SUSULAN:
         _forget_drafts(connection, scope.month, scope.agency)

@@ -222,7 +222,12 @@ def _store(connection: Connection, parts: Services, one: _Prepared, *, by: str, 
         result=replace(result, payments=payments, lines=lines, summary=summary),
         unresolved=one.waiting + held,
     )
-    notes = [f"Susulan {one.base['month']}, dibayar {paid_in:%Y-%m} / later payment for run {base}."]
+    notes = [
+        {
+            "id": f"Susulan {one.base['month']}, dibayar {paid_in:%Y-%m}, atas perhitungan {base}.",
+            "en": f"Later payment of {one.base['month']}, paid in {paid_in:%Y-%m}, beside run {base}.",
+        }
+    ]
     number = reckoning.store(
         connection,
         changed,

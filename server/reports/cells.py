@@ -11,12 +11,16 @@ def shown_cell(cell: Cell, column: Column, say: Language) -> str:
 
     Text may hold a line break: what follows it is secondary and set smaller.
     """
-    if cell is None:
-        return ""
+    if cell is None or cell == "":
+        return say(column.empty) if column.empty else ""
     if column.kind == "duration" and isinstance(cell, int):
         return duration(cell)
     if isinstance(cell, int):
         return say.number(cell)
+    if isinstance(cell, dt.datetime):
+        return f"{say.date(cell)} {cell:%H:%M}"
     if isinstance(cell, dt.date):
         return say.date(cell)
-    return cell
+    if isinstance(cell, dt.time):
+        return cell.isoformat()
+    return say.named(column.group, cell) if column.group else cell

@@ -21,7 +21,7 @@ def write_csv(table: Table, out: BinaryIO) -> None:
 def _plain(cell: Cell) -> str | int:
     if cell is None:
         return ""
-    if isinstance(cell, dt.date):
+    if isinstance(cell, dt.date | dt.time):
         return cell.isoformat()
     if isinstance(cell, int):
         return cell

@@ -1,7 +1,7 @@
 """The codes of the day grid: what each means, and the colours that go with its letters."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.reports.model import DayRecord
 
@@ -22,12 +22,21 @@ class DayCode:
         return self.indonesian if language == "id" else self.english
 
 
+MISSING, UNSIGNED = "°", "*"
+"""What a code in a grid bears where a mark is missing, and where the day rests on unsigned marks."""
+
 # Ordered as the legend is. Letters carry the meaning; colours, chosen apart in lightness too, only help.
 _CODES = (
     DayCode("H", "Hadir", "Present", "#ffffff", "#1b5e20"),
     DayCode("TL", "Terlambat", "Late", "#ffe082", "#4e3200"),
     DayCode("PSW", "Pulang sebelum waktunya", "Left early", "#ffcc80", "#5d2b00"),
     DayCode("TL+PSW", "Terlambat dan pulang sebelum waktunya", "Late and left early", "#ffab66", "#4a1c00"),
+    DayCode("TL°", "Tidak merekam masuk", "No mark in", "#ffe082", "#4e3200"),
+    DayCode("PSW°", "Tidak merekam pulang", "No mark out", "#ffcc80", "#5d2b00"),
+    DayCode("TL+PSW°", "Terlambat dan tidak merekam pulang", "Late and no mark out", "#ffab66", "#4a1c00"),
+    DayCode(
+        "TL°+PSW", "Tidak merekam masuk dan pulang sebelum waktunya", "No mark in and left early", "#ffab66", "#4a1c00"
+    ),
     DayCode("TK", "Tanpa keterangan", "Absent without notice", "#c62828", "#ffffff"),
     DayCode("DL", "Dinas luar (surat tugas)", "Duty order", "#bbdefb", "#0d3c7a"),
     DayCode("C", "Cuti", "Leave", "#e1bee7", "#4a148c"),
@@ -36,12 +45,21 @@ _CODES = (
     DayCode("WFH", "Bekerja dari rumah", "Working from home", "#c8e6c9", "#1b4d1e"),
     DayCode("L", "Libur", "Day off", "#e4e7eb", "#5f6b7a", off=True),
 )
-_BY_CODE = {code.code: code for code in _CODES}
+_UNSIGNED = DayCode(
+    UNSIGNED,
+    "Bersandar pada rekaman mesin lama tanpa tanda tangan",
+    "Rests on unsigned marks of an old machine",
+    "#ffffff",
+    "#1c2733",
+)
+_BY_CODE = {code.code: code for code in (*_CODES, _UNSIGNED)}
 _ORDER = {code.code: place for place, code in enumerate(_CODES)}
 
 
 def day_code(code: str) -> DayCode:
     """The entry for a code. Steps such as `TL2` take their base's; what a city adds shows as itself, plainly."""
+    if len(code) > 1 and code.endswith(UNSIGNED):
+        return replace(day_code(code.removesuffix(UNSIGNED)), code=code)
     known = _BY_CODE.get(code) or _BY_CODE.get(re.sub(r"\d", "", code))
     if known is not None and known.code == code:
         return known
@@ -53,9 +71,18 @@ def day_code(code: str) -> DayCode:
     return DayCode(code, f"Kode {code}", f"Code {code}", "#f5f5f5", "#212121")
 
 
+def marked(day: DayRecord) -> str:
+    """The code of a day with a sign where a mark is missing, and one where it rests on unsigned marks."""
+    first, *rest = day.code.split("+")
+    return "+".join((first + MISSING * day.no_in, *rest)) + MISSING * day.no_out + UNSIGNED * day.unsigned
+
+
 def legend(codes: set[str]) -> tuple[DayCode, ...]:
     """The entries for the codes that occur, known ones first and in their usual order."""
-    entries = [day_code(code) for code in codes if code]
+    plain = {code.removesuffix(UNSIGNED) for code in codes if code}
+    entries = [day_code(code) for code in plain]
+    if any(code.endswith(UNSIGNED) for code in codes):
+        entries.append(_UNSIGNED)
     return tuple(sorted(entries, key=lambda entry: (_ORDER.get(entry.code, len(_ORDER)), entry.code)))
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from server.reports.daycodes import DayCode
 from server.reports.model import Signatory
 
-Kind = Literal["text", "code", "count", "rupiah", "duration", "date", "day"]
-Cell = str | int | dt.date | None
+Kind = Literal["text", "code", "count", "rupiah", "duration", "date", "time", "day"]
+Cell = str | int | dt.date | dt.time | None
 Row = tuple[Cell, ...]
 
 
@@ -16,7 +16,9 @@ Row = tuple[Cell, ...]
 class Column:
     """A column: a key for machines, a label for people, the kind of its cells, its width in points.
 
-    A `duration` cell is seconds, `rupiah` whole rupiah, `day` a day code. `off` shades the whole column.
+    A `duration` cell is seconds, `rupiah` whole rupiah, `day` a day code; a `date` may have a time of day. `off` shades
+    the whole column. `group`: the cells are keys of this group of the catalogue; `empty`: the message that people see
+    where there is nothing. CSV has the keys, and nothing.
     """
 
     key: str
@@ -24,6 +26,8 @@ class Column:
     kind: Kind
     width: float
     off: bool = False
+    group: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ Block = Table | Facts | Statement | Legend | Signatures
 class Part:
     """What starts on a new page: its title, its blocks, an anchor to link to, a label for tables of contents.
 
-    `landscape` lays its pages across.
+    `landscape` lays its pages across; `fit` sets what is a little more than a page smaller rather than on two. `foot`
+    takes the place of the document's.
     """
 
     title: str
@@ -86,6 +91,8 @@ class Part:
     anchor: str
     label: str = ""
     landscape: bool = False
+    fit: bool = False
+    foot: str = ""
 
 
 @dataclass(frozen=True)

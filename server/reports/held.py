@@ -8,9 +8,9 @@ from server.reports.model import EmployeeMonth, MonthReport
 
 def held(report: MonthReport, say: Language) -> Document:
     """Who waits and for what; who gets nothing and why. Nothing is decided by silence."""
-    waiting = _table(report.held, say, "held")
-    partial = _table(report.partial, say, "held_partial")
-    unpaid = _table(report.unpaid, say, "held_unpaid")
+    waiting = _table(report, report.held, say, "held")
+    partial = _table(report, report.partial, say, "held_partial")
+    unpaid = _table(report, report.unpaid, say, "held_unpaid")
     blocks: list[Block] = [table for table in (waiting, partial) if table.rows]
     if not blocks:
         blocks.append(Statement("", (say("held_none"),)))
@@ -22,7 +22,7 @@ def held(report: MonthReport, say: Language) -> Document:
     return pieces.document(report, say, "held", (part,), (waiting, partial, unpaid))
 
 
-def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table:
+def _table(report: MonthReport, people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table:
     columns = (
         Column("no", say("no"), "count", 26),
         Column("name", say("name"), "text", 120),
@@ -36,7 +36,7 @@ def _table(people: tuple[EmployeeMonth, ...], say: Language, name: str) -> Table
             number,
             person.name,
             person.nip,
-            say.named("status", person.status),
+            pieces.status(report, person, say),
             say.dates_in(person.why(say.code)),
             person.net,
         )

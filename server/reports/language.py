@@ -22,6 +22,7 @@ _DAYS = {
 }
 _DIGITS = ("nol", "satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", "delapan", "sembilan", "sepuluh", "sebelas")
 # fmt: on
+_ZONES = {dt.timedelta(hours=7): "WIB", dt.timedelta(hours=8): "WITA", dt.timedelta(hours=9): "WIT"}
 _ISO_DATE = re.compile(r"(?<![\w/-])\d{4}-\d\d-\d\d(?![\w/-])")
 _SCALES = ((10**12, "triliun"), (10**9, "miliar"), (10**6, "juta"), (1000, "ribu"), (100, "ratus"), (10, "puluh"))
 
@@ -56,6 +57,12 @@ class Language:
     def date(self, value: dt.date) -> str:
         """5 Oktober 2026, 5 October 2026."""
         return f"{value.day} {_MONTHS[self.code][value.month - 1]} {value.year}"
+
+    def moment(self, value: dt.datetime) -> str:
+        """5 Oktober 2026 pukul 08.30 WIT, 5 October 2026 at 08:30 WIT."""
+        zone = _ZONES.get(value.utcoffset() or dt.timedelta(), "")
+        time = f"pukul {value:%H.%M}" if self.code == "id" else f"at {value:%H:%M}"
+        return f"{self.date(value)} {time} {zone}".rstrip()
 
     def short_date(self, value: dt.date) -> str:
         """Sen 05/10: a day within a month already named."""

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Protocol
 
 from server.errors import ReportRefused
@@ -14,6 +15,8 @@ _ACCOUNTS = {"gross": ("gross", 1), "deductions": ("deduction", -1), "dues": ("d
 """Sum of a payment → the account of its lines, and the sign with which they add up to it."""
 
 PAYABLE, PARTIAL, HELD = "payable", "partial", "held"
+WORKING = "working"
+"""The account of lines that only later steps use: they pay nothing."""
 
 
 class Rows(Protocol):
@@ -28,6 +31,9 @@ class Translator(Protocol):
 
     def line(self, line: Mapping[str, Any]) -> str:
         """The text of a line, a row of the table of lines."""
+
+    def part(self, line: Mapping[str, Any]) -> Fraction:
+        """The fraction of its base on which the step of a line counts."""
 
     def reason(self, reason: str) -> str:
         """The reason of a payment."""
@@ -51,8 +57,34 @@ class Signatory:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What every report of a month must say, in both languages."""
+
+    indonesian: str
+    english: str
+
+    def told(self, language: str) -> str:
+        """The note in `id` or `en`."""
+        return self.indonesian if language == "id" else self.english
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A value without a source (certainty A): where in the regulation it stands, and what it says of its basis."""
+
+    file: str
+    line: int
+    key: str
+    article: str
+
+
+@dataclass(frozen=True)
 class DayRecord:
-    """One day of one person: its code, first and last mark (local time, as text), seconds late and early."""
+    """One day of one person: its code, first and last mark (local time, as text), seconds late and early.
+
+    Where a mark is missing, all that was required counts as late (or early): `late` and `early` leave that out.
+    `unsigned`: whether the day rests on a mark that no device signed.
+    """
 
     date: dt.date
     code: str
@@ -60,13 +92,41 @@ class DayRecord:
     last_out: str = ""
     late_s: int = 0
     early_s: int = 0
+    unsigned: bool = False
+
+    @property
+    def no_in(self) -> bool:
+        """Whether the mark in is missing on a day with a mark out."""
+        return bool(self.late_s) and not self.first_in
+
+    @property
+    def no_out(self) -> bool:
+        """Whether the mark out is missing on a day with a mark in."""
+        return bool(self.early_s) and not self.last_out
+
+    @property
+    def missing(self) -> int:
+        """How many marks are missing."""
+        return self.no_in + self.no_out
+
+    @property
+    def late(self) -> int:
+        """Seconds late by the mark in."""
+        return 0 if self.no_in else self.late_s
+
+    @property
+    def early(self) -> int:
+        """Seconds early by the mark out."""
+        return 0 if self.no_out else self.early_s
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of rupiah: what it is, why, by which article, and how it was reckoned from its base.
 
-    `account` is the sum of the payment that it belongs to: gross, deduction, dues or tax.
+    `account` is the sum of the payment that it belongs to: gross, deduction, dues or tax; or WORKING. `part`: the
+    fraction of the base on which the step counts (the 40 % of a cut). `before`, `after`: of a later payment, what the
+    line was and is, `rupiah` being the difference.
     """
 
     date: dt.date | None
@@ -82,6 +142,9 @@ class Line:
     certainty: str = ""
     account: str = ""
     english: str = ""
+    part: Fraction = Fraction(1)
+    before: int | None = None
+    after: int | None = None
 
     def told(self, language: str) -> str:
         """What it is, in `id` or `en`; Indonesian where nobody translated."""
@@ -121,7 +184,8 @@ class Meta:
     """What the tables do not say: whose month, under which rules, by which engine, and who signs.
 
     `month` is `YYYY-MM`; `agencies` maps identifier to name; `signatories` maps agency to those who sign, with
-    `""` for agencies not named; `issued` is the date printed beside the signatures, left blank when None.
+    `""` for agencies not named; `issued` is the date printed beside the signatures, left blank when None. `known_at`:
+    until when what is known was recorded; `decree` adopts the `assumed` values.
     """
 
     month: str
@@ -133,7 +197,10 @@ class Meta:
     government: str = ""
     place: str = ""
     issued: dt.date | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    known_at: dt.datetime | None = None
+    decree: str = ""
+    assumed: tuple[Assumed, ...] = ()
     agencies: Mapping[str, str] = field(default_factory=dict)
     signatories: Mapping[str, tuple[Signatory, ...]] = field(default_factory=dict)
 
@@ -247,7 +314,7 @@ def from_tables(
         people[row["employee_id"]] = row
     own_lines: dict[str, list[Line]] = defaultdict(list)
     for row in lines.to_pylist():
-        own_lines[row["employee_id"]].append(_line(row, english))
+        own_lines[row["employee_id"]].append(line_of(row, english))
     own_days: dict[str, list[DayRecord]] = defaultdict(list)
     for row in days.to_pylist():
         own_days[row["employee_id"]].append(_day(row))
@@ -300,21 +367,26 @@ def _person(
     )
 
 
-def _line(row: dict[str, Any], english: Translator | None) -> Line:
+def line_of(row: Mapping[str, Any], english: Translator | None) -> Line:
+    """A line from a row of the table of lines. An amount counted from 1 rupiah is its own base."""
+    base, numerator, denominator = (_integer(row.get(name)) for name in ("base", "numerator", "denominator"))
+    if (base, denominator) == (1, 1):
+        base, numerator = numerator, 1
     return Line(
         date=_date(row.get("date")),
         kind=_text(row.get("kind")),
         text=_text(row.get("text")),
         fact=_text(row.get("fact")),
         article=_text(row.get("article")),
-        base=_integer(row.get("base")),
-        numerator=_integer(row.get("numerator")),
-        denominator=_integer(row.get("denominator")),
+        base=base,
+        numerator=numerator,
+        denominator=denominator,
         rounding=_text(row.get("rounding")),
         rupiah=int(row["rupiah"]),
         certainty=_text(row.get("certainty")),
         account=_text(row.get("account")),
         english=english.line(row) if english else "",
+        part=english.part(row) if english else Fraction(1),
     )
 
 

@@ -15,6 +15,7 @@ from server.reports.pdf_strip import GREY, Sheet, Strip, colour, gap
 from server.reports.pdf_text import Run, fitted_size, lines, run
 
 _MARGIN, _FOOT = 30.0, 30.0
+_SMALLEST = 0.78  # how much smaller than usual a part may be set to stay on one page
 rl_config.useA85 = 0  # plain binary streams: smaller by a fifth, and the text filter is slow Python
 
 
@@ -24,6 +25,7 @@ class _Page:
 
     part: Part
     number: int
+    scale: float = 1.0
     placed: list[tuple[Strip, float]] = field(default_factory=list)
 
 
@@ -60,9 +62,14 @@ def _lay_out(part: Part, document: Document, say: Language) -> list[_Page]:
     """Strips placed on pages from the top; strips that must stay together move to the next page together."""
     size = _size(part)
     width, height = size[0] - 2 * _MARGIN, size[1]
+    laid = list(_part_strips(part, document, width, say))
+    room = height - _MARGIN - _FOOT - 10
+    scale = room / sum(strip.height for strip in laid) if part.fit else 1.0
+    if _SMALLEST <= scale < 1:
+        laid = list(_part_strips(part, document, width / scale, say))
+        return [_fitted(part, laid, height, scale)]
     pages = [_Page(part, 1)]
     top = height - _MARGIN
-    laid = list(_part_strips(part, document, width, say))
     place = 0
     while place < len(laid):
         group = _together(laid, place)
@@ -76,6 +83,15 @@ def _lay_out(part: Part, document: Document, say: Language) -> list[_Page]:
             top = _place(pages[-1], strip, top)
         place += len(group)
     return pages
+
+
+def _fitted(part: Part, laid: list[Strip], height: float, scale: float) -> _Page:
+    """One page of smaller type; its strips are measured in the larger points that the scale makes of the page."""
+    page = _Page(part, 1, scale)
+    top = (height - _MARGIN) / scale
+    for strip in laid:
+        top = _place(page, strip, top)
+    return page
 
 
 def _place(page: _Page, strip: Strip, top: float) -> float:
@@ -155,13 +171,20 @@ def _draw(canvas: Any, page: _Page, document: Document, number: str) -> None:
     canvas.setPageSize(size)
     if document.watermark:
         _watermark(canvas, run(document.watermark, True), size)
+    if page.scale != 1:
+        canvas.saveState()
+        canvas.scale(page.scale, page.scale)
     sheet = Sheet(canvas)
     for strip, top in page.placed:
-        strip.draw(sheet, _MARGIN, top)
+        strip.draw(sheet, _MARGIN / page.scale, top)
+    if page.scale != 1:
+        sheet.finish()
+        canvas.restoreState()
+        sheet = Sheet(canvas)
     sheet.rule(_MARGIN, _FOOT, size[0] - 2 * _MARGIN, 0.3, GREY)
     right = run(number)
     sheet.text(right, size[0] - _MARGIN - right.width(7), _FOOT - 10, 7, GREY)
-    foot = run(document.foot)
+    foot = run(page.part.foot or document.foot)
     sheet.text(foot, _MARGIN, _FOOT - 10, fitted_size(foot, size[0] - 2 * _MARGIN - 90, 6.6), GREY)
     sheet.finish()
     if page.number == 1 and len(document.parts) > 1:

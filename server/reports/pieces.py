@@ -1,10 +1,13 @@
 """Pieces that several reports share: letterhead, facts, notes, signatures, the foot of each page."""
 
+import datetime as dt
+
 from server.reports.document import Document, Facts, Part, Signatures, Statement, Table
 from server.reports.language import Language, in_words
-from server.reports.model import EmployeeMonth, MonthReport
+from server.reports.model import PARTIAL, PAYABLE, EmployeeMonth, MonthReport
 
-_FINAL = ("closed", "locked", "paid")
+PAID = "paid"
+_FINAL = ("closed", "locked", "susulan", PAID)
 
 
 def document(
@@ -42,7 +45,9 @@ def document(
 
 def notes(report: MonthReport, say: Language, *more: str) -> tuple[Statement, ...]:
     """The notes of the month and those of this report, or nothing."""
-    all_notes = (*report.meta.notes, *more)
+    meta = report.meta
+    known = [say("known_at", when=say.moment(meta.known_at))] if meta.known_at else []
+    all_notes = (*(note.told(say.code) for note in meta.notes), *known, *more)
     return (Statement(say("notes"), all_notes, numbered=len(all_notes) > 1),) if all_notes else ()
 
 
@@ -54,16 +59,30 @@ def signatures(report: MonthReport, say: Language, count: int | None = None) -> 
     return (Signatures(f"{place}{issued}", signers),) if signers else ()
 
 
-def who(person: EmployeeMonth, agency: str, say: Language) -> Facts:
+def status(report: MonthReport, person: EmployeeMonth, say: Language) -> str:
+    """What becomes of a payment: it can be made, and was, once the month is paid."""
+    group = "paid_status" if report.meta.status == PAID and person.status in (PAYABLE, PARTIAL) else "status"
+    return say.named(group, person.status)
+
+
+def clock(text: str) -> dt.time | str:
+    """The time of a mark as one that a sheet reckons with, or the text where it is none."""
+    try:
+        return dt.time.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def who(report: MonthReport, person: EmployeeMonth, say: Language) -> Facts:
     """The head of a slip: whose it is."""
     pairs = (
         (say("name"), person.name),
         (say("nip"), person.nip),
-        (say("unit"), person.unit or agency),
+        (say("unit"), person.unit or report.agency.name),
         (say("class"), f"{person.job_class} / {say('golongan')} {person.golongan}"),
         (say("account"), person.account),
         (say("npwp"), person.npwp),
-        (say("status"), say.named("status", person.status)),
+        (say("status"), status(report, person, say)),
     )
     return Facts(tuple((label, value or "—") for label, value in pairs))
 

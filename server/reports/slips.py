@@ -1,10 +1,16 @@
 """The personal slip: every rupiah of one person's month with its reason, its fact and its article."""
 
+from fractions import Fraction
+from itertools import groupby
+
 from server.reports import pieces
-from server.reports.daycodes import day_code, is_notable
+from server.reports.daycodes import day_code, is_notable, marked
 from server.reports.document import Block, Column, Document, Facts, Part, Row, Statement, Table
 from server.reports.language import Language
-from server.reports.model import HELD, PARTIAL, PAYABLE, EmployeeMonth, Line, MonthReport
+from server.reports.model import HELD, PARTIAL, PAYABLE, WORKING, DayRecord, EmployeeMonth, Line, Meta, MonthReport
+
+_BY_MARKS = ("late", "early", "no_in", "no_out")
+"""Kinds of lines for which the times of the day say why."""
 
 
 def slips(report: MonthReport, say: Language) -> Document:
@@ -14,50 +20,79 @@ def slips(report: MonthReport, say: Language) -> Document:
 
 
 def _slip(report: MonthReport, person: EmployeeMonth, number: int, say: Language) -> Part:
-    blocks: list[Block] = [pieces.who(person, report.agency.name, say), _lines(person, say)]
+    blocks: list[Block] = [pieces.who(report, person, say), _lines(report.meta, person, say)]
     if person.status in (PAYABLE, PARTIAL):
         blocks.append(pieces.amount(say("slip_net"), person.net, say))
     if person.status != PAYABLE:
         key = {HELD: "slip_held", PARTIAL: "slip_partial"}.get(person.status, "slip_unpaid")
-        blocks.append(
-            Facts(
-                ((say.named("status", person.status), say(key, reason=say.dates_in(person.why(say.code)))),),
-                emphasis=True,
-            )
-        )
-    blocks.append(_days(person, say))
-    more = [say("slip_certainty")] if any(line.certainty for line in person.lines) else []
-    if any(line.certainty == "A" for line in person.lines):
-        more.append(say("slip_assumed"))
+        why = say(key, reason=say.dates_in(person.why(say.code)))
+        blocks.append(Facts(((pieces.status(report, person, say), why),), emphasis=True))
+    blocks.extend(_days(person, say))
+    more = [certainty(report.meta, say)] if any(line.certainty for line in person.lines) else []
     blocks.extend(pieces.notes(report, say, *more))
-    return Part(say("slips"), tuple(blocks), anchor=f"slip-{number}", label=person.name)
+    return Part(say("slips"), tuple(blocks), anchor=f"slip-{number}", label=person.name, fit=True)
 
 
-def _lines(person: EmployeeMonth, say: Language) -> Table:
+def certainty(meta: Meta, say: Language) -> str:
+    """What the letters beside the lines mean, and what adopts the assumed values."""
+    adopted = f", {say('adopted', decree=meta.decree)}" if meta.decree else say("slip_assumed")
+    return say("slip_certainty", adopted=adopted)
+
+
+def article(line: Line, meta: Meta, say: Language) -> str:
+    """The article of a line; under it what adopts a value without a source."""
+    basis = line.article or say("no_article")
+    adopted = line.certainty == "A" and meta.decree
+    return f"{basis}\n{say('adopted', decree=meta.decree)}" if adopted else basis
+
+
+def factors(line: Line) -> tuple[Fraction, ...]:
+    """What a line takes of its base: the fraction on which the step counts, and how much of it; none of the whole."""
+    if line.account == WORKING or not line.numerator or not line.denominator or line.numerator == line.denominator:
+        return ()
+    parts = (line.part, Fraction(line.numerator, line.denominator) / line.part)
+    return tuple(part for part in parts if part != 1)
+
+
+def share(line: Line, say: Language) -> str:
+    """The factors of a line as people read them: `40 % × 0,5 %`."""
+    shown = [say.share(part.numerator, part.denominator) for part in factors(line)]
+    return shown[0] if len(shown) == 1 else " × ".join(part.removeprefix("× ") for part in shown)
+
+
+def _lines(meta: Meta, person: EmployeeMonth, say: Language) -> Table:
     columns = (
-        Column("date", say("date"), "code", 44),
+        Column("date", say("date"), "code", 40),
         Column("text", say("text"), "text", 168),
-        Column("article", say("article"), "text", 110),
-        Column("base", say("base"), "rupiah", 56),
-        Column("share", say("share"), "code", 42),
-        Column("certainty", say("certainty_short"), "code", 30),
-        Column("rupiah", say("rupiah"), "rupiah", 62),
+        Column("article", say("article"), "text", 142),
+        Column("base", say("base"), "rupiah", 50),
+        Column("share", say("share"), "code", 54),
+        Column("certainty", say("certainty"), "code", 40),
+        Column("rupiah", say("rupiah"), "rupiah", 56),
     )
+    days = {day.date: day for day in person.days}
+    rows = tuple(_line(line, days.get(line.date) if line.date else None, meta, say) for line in person.lines)
     totals: Row = (None, say("totals"), None, None, None, None, sum(line.rupiah for line in person.lines))
-    return Table("lines", say("slip_lines"), columns, tuple(_line(line, say) for line in person.lines), totals)
+    return Table("lines", say("slip_lines"), columns, rows, totals)
 
 
-def _line(line: Line, say: Language) -> Row:
-    shared = line.numerator is not None and line.denominator is not None
+def _line(line: Line, day: DayRecord | None, meta: Meta, say: Language) -> Row:
+    what = line.told(say.code) or say.named("kind", line.kind)
+    times = _times(day, say) if day and line.kind in _BY_MARKS else ""
+    why = say("working") if line.account == WORKING else " · ".join(part for part in (times, _fact(line, say)) if part)
     return (
         say.short_date(line.date) if line.date else "",
-        "\n".join(part for part in (line.told(say.code) or say.named("kind", line.kind), _fact(line, say)) if part),
-        line.article,
+        f"{what}\n{why}" if why else what,
+        article(line, meta, say),
         line.base,
-        say.share(line.numerator or 0, line.denominator or 0) if shared else "",
+        share(line, say),
         line.certainty,
-        line.rupiah,
+        None if line.account == WORKING else line.rupiah,
     )
+
+
+def _times(day: DayRecord, say: Language) -> str:
+    return say("times", first=day.first_in or say("dash"), last=day.last_out or say("dash"))
 
 
 def _fact(line: Line, say: Language) -> str:
@@ -65,32 +100,23 @@ def _fact(line: Line, say: Language) -> str:
     return f"{line.fact} ({say('unsigned')})" if line.fact.startswith("legacy/") else line.fact
 
 
-def _days(person: EmployeeMonth, say: Language) -> Table | Statement:
-    told = [day for day in person.days if is_notable(day)]
+def _days(person: EmployeeMonth, say: Language) -> list[Statement]:
+    """Days worth a look of which no line speaks, by their code."""
+    with_lines = {line.date for line in person.lines}
+    told = sorted((day for day in person.days if is_notable(day)), key=lambda day: (marked(day), day.date))
     if not told:
-        return Statement(say("slip_days"), (say("slip_no_days"),))
-    columns = (
-        Column("date", say("date"), "code", 60),
-        Column("code", say("code"), "day", 36),
-        Column("meaning", say("meaning"), "text", 180),
-        Column("first_in", say("first_in"), "code", 50),
-        Column("last_out", say("last_out"), "code", 50),
-        Column("late", say("late"), "duration", 50),
-        Column("early", say("early"), "duration", 50),
+        return [Statement("", (say("slip_no_days"),))]
+    others = groupby((day for day in told if day.date not in with_lines), key=marked)
+    paragraphs = tuple(_same(code, list(days), say) for code, days in others)
+    return [Statement(say("slip_days"), paragraphs)] if paragraphs else []
+
+
+def _same(code: str, days: list[DayRecord], say: Language) -> str:
+    shown = (
+        f"{say.short_date(day.date)} ({_times(day, say)})" if day.late_s or day.early_s else say.short_date(day.date)
+        for day in days
     )
-    rows = tuple(
-        (
-            say.short_date(day.date),
-            day.code,
-            day_code(day.code).meaning(say.code),
-            day.first_in,
-            day.last_out,
-            day.late_s or None,
-            day.early_s or None,
-        )
-        for day in told
-    )
-    return Table("days", say("slip_days"), columns, rows)
+    return f"{code} · {day_code(code).meaning(say.code)}: {', '.join(shown)}"
 
 
 def _all_lines(report: MonthReport, say: Language) -> Table:
@@ -98,34 +124,43 @@ def _all_lines(report: MonthReport, say: Language) -> Table:
         Column("nip", say("nip"), "code", 110),
         Column("name", say("name"), "text", 140),
         Column("date", say("date"), "date", 70),
-        Column("kind", say("kind"), "code", 80),
+        Column("account", say("line_account"), "text", 70, group="account"),
+        Column("kind", say("kind"), "text", 80, group="kind"),
         Column("text", say("text"), "text", 220),
         Column("fact", say("fact"), "text", 140),
-        Column("article", say("article"), "text", 140),
+        Column("article", say("article"), "text", 140, empty="no_article"),
         Column("base", say("base"), "rupiah", 80),
+        Column("share", say("share"), "code", 80),
         Column("numerator", say("numerator"), "count", 60),
         Column("denominator", say("denominator"), "count", 60),
-        Column("rounding", say("rounding"), "code", 70),
+        Column("rounding", say("rounding"), "text", 90, group="rounding"),
+        Column("rounding_unit", say("rounding_unit"), "rupiah", 60),
         Column("certainty", say("certainty"), "code", 60),
+        Column("adopted_by", say("adopted_by"), "text", 110),
         Column("rupiah", say("rupiah"), "rupiah", 80),
     )
-    rows = tuple(
-        (
-            person.nip,
-            person.name,
-            line.date,
-            line.kind,
-            line.told(say.code),
-            _fact(line, say),
-            line.article,
-            line.base,
-            line.numerator,
-            line.denominator,
-            line.rounding,
-            line.certainty,
-            line.rupiah,
-        )
-        for person in report.employees
-        for line in person.lines
-    )
+    rows = tuple(_flat(person, line, report.meta, say) for person in report.employees for line in person.lines)
     return Table("lines", say("slip_lines"), columns, rows)
+
+
+def _flat(person: EmployeeMonth, line: Line, meta: Meta, say: Language) -> Row:
+    rounding, _, unit = line.rounding.partition(" ")
+    return (
+        person.nip,
+        person.name,
+        line.date,
+        line.account,
+        line.kind,
+        line.told(say.code),
+        _fact(line, say),
+        line.article,
+        line.base,
+        " × ".join(str(part) for part in factors(line)),
+        line.numerator,
+        line.denominator,
+        rounding,
+        int(unit) if unit.isdigit() else None,
+        line.certainty,
+        meta.decree if line.certainty == "A" else "",
+        line.rupiah,
+    )

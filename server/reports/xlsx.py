@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -14,12 +14,15 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 
+from server.reports.cells import shown_cell
 from server.reports.daycodes import day_code
-from server.reports.document import Cell, Column, Document, Row, Table
+from server.reports.document import Cell, Column, Document, Legend, Row, Statement, Table
+from server.reports.language import Language
 from server.reports.safe import clean, looks_like_formula
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FORMATS = {"rupiah": "#,##0", "count": "0", "duration": "[h]:mm:ss", "date": "dd/mm/yyyy"}
+_FORMATS = {"rupiah": "#,##0", "count": "#,##0", "duration": "[h]:mm:ss", "date": "dd/mm/yyyy", "time": "hh:mm:ss"}
+_MOMENT = "dd/mm/yyyy hh:mm"
 _HEAD_ROWS = 4
 _A4 = "9"
 _FOOT_LENGTH = 115  # Excel calls a file damaged whose footer, codes and doubled ampersands included, has over 255
@@ -47,18 +50,33 @@ class _DatedZip(ZipFile):
 
 
 def write_xlsx(document: Document, out: BinaryIO) -> None:
-    """Write the flat tables of a document, a sheet each, to a binary stream."""
+    """Write the flat tables of a document, a sheet each, to a binary stream; after them its legends and its notes."""
+    say = Language(document.language)
     book = Workbook(write_only=True)
     book.properties.creator = "Hadir"
     book.properties.title = clean(f"{document.title} · {document.subtitle}")
     book.properties.created = book.properties.modified = dt.datetime(*_EPOCH)
-    for number, table in enumerate(document.sheets):
-        _sheet(book, document, table, document.title if number == 0 else table.caption)
+    for number, table in enumerate((*document.sheets, *_explained(document, say))):
+        _sheet(book, document, table, document.title if number == 0 else table.caption, say)
     with _DatedZip(out, "w", ZIP_DEFLATED) as archive:
         ExcelWriter(book, archive).write_data()
 
 
-def _sheet(book: Any, document: Document, table: Table, title: str) -> None:
+def _explained(document: Document, say: Language) -> Iterator[Table]:
+    """What people read beside the tables: legends, and the notes with the rules and the status of the month."""
+    blocks = [block for part in document.parts for block in part.blocks]
+    codes = {code.code: code for block in blocks if isinstance(block, Legend) for code in block.codes}
+    if codes:
+        columns = (Column("code", say("code"), "day", 50), Column("meaning", say("meaning"), "text", 300))
+        rows = tuple((code.code, code.meaning(say.code)) for code in codes.values())
+        yield Table("legend", say("legend"), columns, rows)
+    noted = (block for block in blocks if isinstance(block, Statement) and block.heading == say("notes"))
+    notes = [text for block in noted for text in block.paragraphs]
+    texts = tuple((text,) for text in dict.fromkeys((document.foot, *notes)))
+    yield Table("notes", say("notes"), (Column("text", say("notes"), "text", 900),), texts)
+
+
+def _sheet(book: Any, document: Document, table: Table, title: str, say: Language) -> None:
     sheet = book.create_sheet(_sheet_name(title, book.sheetnames))
     last = get_column_letter(len(table.columns))
     for number, column in enumerate(table.columns, 1):
@@ -78,7 +96,7 @@ def _sheet(book: Any, document: Document, table: Table, title: str) -> None:
     sheet.append([_text(sheet, f"{title} · {document.subtitle}", Font(bold=True, size=11))])
     sheet.append([_text(sheet, document.watermark, Font(bold=True, color="C62828"))])
     sheet.append([_head_cell(sheet, column) for column in table.columns])
-    pens = [_Pen(sheet, column) for column in table.columns]
+    pens = [_Pen(sheet, column, say) for column in table.columns]
     for row in table.rows:
         sheet.append([pen.cell(cell) for pen, cell in zip(pens, row, strict=True)])
     if table.totals:
@@ -136,8 +154,8 @@ def _total_row(sheet: Any, columns: tuple[Column, ...], totals: Row) -> list[Any
 class _Pen:
     """Writes the cells of one column. The stream copies a cell at once, so one styled cell serves all its rows."""
 
-    def __init__(self, sheet: Any, column: Column) -> None:
-        self._sheet, self._column = sheet, column
+    def __init__(self, sheet: Any, column: Column, say: Language) -> None:
+        self._sheet, self._column, self._say = sheet, column, say
         self._cell = WriteOnlyCell(sheet)
         self._cell.number_format = _FORMATS.get(column.kind, "@")
         self._days: dict[str, Any] = {}
@@ -147,6 +165,10 @@ class _Pen:
         if self._column.kind == "day":
             return self._day(str(value or ""))
         if value is None or value == "":
+            value = self._say(self._column.empty) if self._column.empty else None
+        elif self._column.group:
+            value = shown_cell(value, self._column, self._say)
+        if value is None:
             return None
         cell = self._cell
         if isinstance(value, str):
@@ -160,7 +182,8 @@ class _Pen:
             cell.value = value / 86_400
         else:
             cell.value = value
-            cell.number_format = _FORMATS.get(self._column.kind, "General")
+            moment = isinstance(value, dt.datetime)
+            cell.number_format = _MOMENT if moment else _FORMATS.get(self._column.kind, "General")
         return cell
 
     def _day(self, code: str) -> Any:

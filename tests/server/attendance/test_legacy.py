@@ -133,7 +133,7 @@ def test_reports_of_a_month_with_such_marks_say_so(idle, log, tmp_path):
     idle.command("legacy", "count", "2026-10", "--document", "ND 12", "--by", "joko")
     done = idle.command("close", "2026-10", "--draft")
     assert done.code == 0, done.err
-    assert "2 rekaman mesin lama, tanpa tanda tangan" in done.out
+    assert "2 unsigned marks of old machines count" in done.out
     assert idle.command("report", "2026-10", "--out", str(tmp_path / "out"), "--format", "html").code == 0
     (page,) = (tmp_path / "out").rglob("*.html")
-    assert "unsigned marks of old machines count" in page.read_text()
+    assert "2 rekaman mesin lama, tanpa tanda tangan, dihitung" in page.read_text()

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from server.reports.model import Meta, MonthReport, Signatory, from_tables
+from server.reports.model import Meta, MonthReport, Note, Signatory, from_tables
 
 GIVEN = ("Yohanis", "Maria", "Abdul", "Siti", "Petrus", "Fransina", "La Ode", "Johana", "Marthen", "Nurhayati")
 FAMILY = ("Latuconsina", "Pattiasina", "Tuhumury", "Lestaluhu", "Sahetapy", "Rumakiek", "Wattimena", "Tomasoa", "Pelu")
@@ -16,7 +16,9 @@ META = Meta(
     government="Pemerintah Kota Ambon",
     place="Ambon",
     issued=dt.date(2026, 11, 5),
-    notes=("Jam simulasi: semua peristiwa dibuat oleh simulasi.",),
+    notes=(
+        Note("Jam simulasi: semua peristiwa dibuat oleh simulasi.", "A simulated clock: nothing of this happened."),
+    ),
     agencies={"kominfo": "Dinas Komunikasi, Informatika dan Persandian"},
     signatories={
         "": (
@@ -110,21 +112,21 @@ def _day(number: int, key: str, date: dt.date) -> dict[str, Any]:
     }
 
 
-def _line(key: str, kind: str, text: str, rupiah: int, **more: Any) -> dict[str, Any]:
+def line(key: str, kind: str, text: str, rupiah: int, **more: Any) -> dict[str, Any]:
     empty = dict.fromkeys(("date", "fact", "article", "base", "numerator", "denominator", "rounding", "certainty"))
     return {"employee_id": key, "kind": kind, "account": kind, "text": text, "rupiah": rupiah, **empty, **more}
 
 
 def _lines(key: str, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines = [
-        _line(key, "gross", "Prestasi kerja", 3_000_000, article="Pasal 5 ayat (1)", certainty="P"),
-        _line(key, "gross", "Beban kerja", 2_000_000, article="Pasal 5 ayat (2)", certainty="P"),
+        line(key, "gross", "Prestasi kerja", 3_000_000, article="Pasal 5 ayat (1)", certainty="P"),
+        line(key, "gross", "Beban kerja", 2_000_000, article="Pasal 5 ayat (2)", certainty="P"),
     ]
     for day in days:
         cost = {"TL": (5, "Terlambat 21 menit 8 detik"), "TK": (30, "Tanpa keterangan satu hari")}.get(day["code"])
         if cost:
             lines.append(
-                _line(
+                line(
                     key,
                     "deduction",
                     cost[1],
@@ -135,13 +137,13 @@ def _lines(key: str, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     base=2_000_000,
                     numerator=cost[0],
                     denominator=1000,
-                    rounding="half_up:1",
+                    rounding="half_up 1",
                     certainty="A",
                 )
             )
     gross = sum(line["rupiah"] for line in lines)
-    lines.append(_line(key, "dues", "BPJS Kesehatan 1 %", -gross // 100, base=gross, numerator=1, denominator=100))
-    lines.append(_line(key, "tax", "PPh 21 final golongan III", -gross // 20, base=gross, article="PP 80/2010 Pasal 4"))
+    lines.append(line(key, "dues", "BPJS Kesehatan 1 %", -gross // 100, base=gross, numerator=1, denominator=100))
+    lines.append(line(key, "tax", "PPh 21 final golongan III", -gross // 20, base=gross, article="PP 80/2010 Pasal 4"))
     return lines
 
 

@@ -102,7 +102,8 @@ def test_a_slip_is_counted_by_itself_and_gives_each_cut_its_reason_and_article(f
         assert line.article in page
         assert line.fact in page
         assert f"{line.rupiah:,}".replace(",", ".") in page
-    assert "nilai anggapan" in page
+    assert "A anggapan, yang hanya berlaku bila ditetapkan dengan keputusan" in page
+    assert "tanpa pasal" in page
 
 
 def test_held_and_unpaid_people_are_listed_with_their_reasons(folder: Path) -> None:
