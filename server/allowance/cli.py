@@ -148,9 +148,10 @@ def _compute(options: argparse.Namespace) -> int:
     from server.allowance.compute import compute, month_span
     from server.allowance.files import write_result
     from server.allowance.parts import governing, parts_of
-    from server.allowance.problems import Problem, examine
+    from server.allowance.problems import Problem, examine, lacking
     from server.allowance.regulation import load
     from server.attendance.calendar import Calendar
+    from server.reports.safe import clean
 
     try:
         first, last = month_span(options.month)
@@ -165,15 +166,17 @@ def _compute(options: argparse.Namespace) -> int:
     paths = {name: getattr(options, name) for name in TABLES if getattr(options, name)}
     inputs, notes = _inputs(paths, calendar)
     found = examine(inputs, rule, first, last)
-    problems = [*(Problem(name, None, "", "", text) for name, text in notes), *found.problems]
+    of_all = list(lacking(inputs, rule, first, last, (datetime.now(UTC) + _EAST).date()))
+    guessed = [Problem(name, None, "", "", text) for name, text in notes]
+    problems = [*of_all, *guessed, *found.problems]
     result = compute(inputs, regulations, options.month, found.held)
     write_result(result, problems, options.out)
     _report(options, result.summary, problems)
     if len(parts) > 1:
         shown = ", ".join(f"{part.first} to {part.last} by {part.regulation.id}" for part in parts)
         print(f"the days {shown}; the month's steps by {rule.id}")
-    if datetime.now(UTC) + _EAST < datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1):
-        print(f"hadir: note: {options.month} has not ended yet: days to come are reckoned as absent", file=sys.stderr)
+    for problem in of_all:
+        print(f"hadir: note: {clean(str(problem))}", file=sys.stderr)
     return 0
 
 

@@ -30,7 +30,7 @@ from server.attendance.prepare import Paper, ordinal, papers, register_calendar,
 from server.attendance.sql import lit
 from server.errors import RegulationError
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Rises with every change that can change a figure or a byte of the result."""
 
 PAYABLE, HELD, INELIGIBLE, FORFEITED = "payable", "held", "ineligible", "forfeited"
@@ -108,7 +108,7 @@ def _compute(
     if settled is not None:
         _settle(con, {(people.numbers[who], ordinal(day)): variant for (who, day), variant in settled.items()})
     measures = register_scores(con, inputs, month, people)
-    period = Month(first, last, measures)
+    period = Month(first, last, scored=len(inputs.work) > 0)
     con.execute(_EVENT)
     _person(con, regulation, first, last)
     con.execute(_LINE)

@@ -85,11 +85,10 @@ def reckon(inputs: Inputs, regulation: Regulation, month: str) -> dict[str, Pers
     marks = _grouped(inputs.marks)
     papers = [(name, _grouped(getattr(inputs, name))) for name in ("leave", "orders", "corrections")]
     work, dues = _grouped(inputs.work), _grouped(inputs.dues)
-    measured = {row["measure"] for row in inputs.work.to_pylist() if row["month"] == month}
     people = {}
     for employee in inputs.employees.to_pylist():
         who = employee["employee_id"]
-        clerk = _Clerk(inputs, regulation, employee, first, last, measured)
+        clerk = _Clerk(inputs, regulation, employee, first, last)
         found = [paper for name, rows in papers for row in rows.get(who, []) for paper in clerk.paper(name, row)]
         own = [Mark(*_bounds(row)) for row in marks.get(who, [])] + [p for p in found if isinstance(p, Mark)]
         excuses = [paper for paper in found if isinstance(paper, Excuse)]
@@ -113,13 +112,11 @@ def _bounds(row: dict[str, Any]) -> Interval:
 class _Clerk:
     """Reckons one person's month the way a patient clerk would."""
 
-    def __init__(
-        self, inputs: Inputs, rule: Regulation, employee: dict[str, Any], first: date, last: date, measured: set[str]
-    ) -> None:
+    def __init__(self, inputs: Inputs, rule: Regulation, employee: dict[str, Any], first: date, last: date) -> None:
         self.calendar, self.rule = inputs.calendar, rule
         spaced = {name: employee[name] for name in ("employment", "job_class", "golongan", "ptkp")}
         self.employee = employee | {name: (text or "").strip() or None for name, text in spaced.items()}
-        self.first, self.last, self.measured = first, last, measured
+        self.first, self.last, self.scored = first, last, len(inputs.work) > 0
         self.offset = self.calendar.offset(employee["zone"], employee["site"])
         self.held = False
 
@@ -139,6 +136,9 @@ class _Clerk:
         rank = (("leave", "orders", "corrections").index(name), code)
         counted = status in COUNTED and bool(row["document"] or not self.rule.excuses.needs_document)
         if row["from"] and len(row["from"]) > 10 and not row["to"]:
+            if name != "corrections":
+                self.held = True
+                return
             at = moment(row["from"], self.offset, False)
             yield Mark(at, at, counted)
             return
@@ -423,7 +423,7 @@ class _Clerk:
         by = step.by
         score = self.scores.get(by.measure)
         if score is None:
-            if by.missing == "hold" and (not by.shortfall or by.measure in self.measured):
+            if by.missing == "hold" and (self.scored or not by.shortfall):
                 self.held = True
             full = by.missing == "full" or (by.missing == "hold" and by.shortfall)
             share = Fraction(1 if full else 0)

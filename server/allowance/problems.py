@@ -5,6 +5,8 @@ Nothing here stops the computation: what cannot be computed at all is refused wh
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from server.allowance.catalogue import english
+from server.allowance.conditions import flags
 from server.allowance.inputs import COLUMNS, Inputs, moment
 from server.allowance.regulation import Regulation
 from server.attendance.calendar import Calendar, days_between
@@ -27,6 +30,8 @@ NIP_DIGITS = 18
 FIRST_ROW = 2
 """Of the data in a file whose row 1 is the header."""
 _PAPERS = ("leave", "orders", "corrections")
+Spans = dict[str, list[tuple[int, int, str, int]]]
+"""Employee → begin and end, Unix seconds, with table and row of each paper that covers time."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,10 @@ def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> 
     _employees(inputs, regulation, found)
     found.problems += _marks(inputs, first, last)
     offsets = {who: inputs.calendar.offset(row["zone"], row["site"]) for who, row in people.items()}
+    spans: Spans = defaultdict(list)
     for name in _PAPERS:
-        found.problems += _papers(name, getattr(inputs, name), offsets, regulation)
+        found.problems += _papers(name, getattr(inputs, name), offsets, regulation, spans)
+    found.problems += _overlaps(spans)
     for name in ("work", "dues"):
         found.problems += _strangers(name, getattr(inputs, name), people)
     found.problems += [
@@ -75,7 +82,7 @@ def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> 
         for place, row in enumerate(inputs.work.to_pylist(), FIRST_ROW)
         if not _is_month(row["month"])
     ]
-    found.problems += _shifts(inputs.calendar, people, first, last)
+    found.problems += [*_shifts(inputs.calendar, people, first, last), *_assigned(inputs.calendar, people)]
     order = [*COLUMNS, "calendar"]
     found.problems.sort(key=lambda problem: (order.index(problem.file), problem.row or 0))
     return found
@@ -109,6 +116,7 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
     classes = {name for component in regulation.components for name in component.amounts}
     conditions = [*(step.when for step in regulation.steps), *(gate.when for gate in regulation.gates)]
     employments = {name for when in conditions for name in when.get("employment", [])}
+    asked = {flag for when in conditions for key in ("flag", "not_flag") for flag in flags(when.get(key))} - {""}
     amounts = [name for name in inputs.employees.column_names if name.startswith("amount:")]
     nips: dict[str, tuple[int, str]] = {}
     for place, row in enumerate(inputs.employees.to_pylist(), FIRST_ROW):
@@ -117,8 +125,11 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
         def tell(column: str, message: str, who: str = who, place: int = place) -> None:
             found.problems.append(Problem("employees", place, column, who, message))
 
+        if odd := _odd(who):
+            tell("employee_id", f"{odd}: somebody else wherever it is written otherwise")
+        nip = re.sub(r"[\s.-]", "", nip or "")
         if nip and not (nip.isascii() and nip.isdigit() and len(nip) == NIP_DIGITS):
-            tell("nip", f"'{nip}' does not have {NIP_DIGITS} digits")
+            tell("nip", f"'{row['nip']}' does not have {NIP_DIGITS} digits")
         if nip and nip in nips:
             other_place, other = nips[nip]
             tell("nip", f"{nip} stands in row {other_place} ({other}) too: the payments of both are held")
@@ -133,6 +144,13 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
             shown = f"'{row['employment']}'" if row["employment"] else "empty"
             tell("employment", f"{shown} is not among {_all(employments)} of the regulation: the payment is held")
             found.held[who].append(f"hubungan kerja {row['employment'] or 'kosong'} tidak disebut dalam peraturan")
+        for flag in sorted(set(flags(row["flags"])) - asked - {""}):
+            tell("flags", f"'{flag}' is asked for by no condition of the regulation, which has {_all(asked) or 'none'}")
+        if not row["start_date"] and any(
+            "served_less_than_months" in when and row["employment"] in when.get("employment", [row["employment"]])
+            for when in conditions
+        ):
+            tell("start_date", "empty, and the regulation asks for the months served: held where they matter")
         if row["start_date"] and row["end_date"] and row["end_date"] < row["start_date"]:
             tell("end_date", f"{row['end_date']} is before the start, {row['start_date']}: no day is reckoned")
 
@@ -176,8 +194,12 @@ def _strangers(name: str, table: pa.Table, people: Mapping[str, Any]) -> Iterato
             yield Problem(name, place, "employee_id", who, "nobody in employees: not counted")
 
 
-def _papers(name: str, table: pa.Table, offsets: Mapping[str, int], regulation: Regulation) -> Iterator[Problem]:
-    spans: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+def _papers(
+    name: str, table: pa.Table, offsets: Mapping[str, int], regulation: Regulation, spans: Spans
+) -> Iterator[Problem]:
+    """Rows of one table, and where they overlap those in `spans`, to which they are added."""
+    excuses = regulation.excuses
+    kinds = {"leave": excuses.leave, "corrections": excuses.corrections}.get(name, {})
     yield from _strangers(name, table, offsets)
     for place, row in enumerate(table.to_pylist(), FIRST_ROW):
         who, status = row["employee_id"], (row["status"] or "approved").lower()
@@ -185,25 +207,43 @@ def _papers(name: str, table: pa.Table, offsets: Mapping[str, int], regulation: 
             continue
         if status not in COUNTED:
             yield Problem(name, place, "status", who, f"'{row['status']}' is undecided: held where it changes the pay")
-        elif not row["document"] and regulation.excuses.needs_document:
+        elif not row["document"] and excuses.needs_document:
             yield Problem(name, place, "document", who, "names no document: held where it changes the pay")
+        kind = (row.get("kind") or "").lower()
+        if kinds and kind not in kinds and "other" in kinds:
+            known = _all(set(kinds) - {"other"})
+            yield Problem(
+                name, place, "kind", who, f"'{row['kind']}' is none of {known}: counts as other ({kinds['other']})"
+            )
         try:
-            begin, end, by_date, mark = span(row, offsets[who], moment)
+            begin, end, by_date, mark = span(row, offsets[who], moment, is_correction=name == "corrections")
         except ValueError as cause:
             yield Problem(name, place, "from", who, f"{english(str(cause))}: the payment is held")
             continue
+        day, start = row.get("date"), row.get("from")
+        if day and start and start[:10] != day.isoformat():
+            yield Problem(name, place, "date", who, f"{day}, but from says {start[:10]}: from counts")
+        if name != "corrections" and by_date and not row["to"]:
+            yield Problem(name, place, "to", who, f"empty: counts for {start} alone")
         if by_date:
             begin, end = begin * 86400 - offsets[who], (end + 1) * 86400 - offsets[who]
         if not mark:
-            spans[who].append((begin, end, place))
+            spans[who].append((begin, end, name, place))
+
+
+def _overlaps(spans: Spans) -> Iterator[Problem]:
     for who, own in spans.items():
         own.sort()
-        latest, holder = own[0][1], own[0][2]
-        for begin, end, place in own[1:]:
-            if begin < latest:
-                yield Problem(name, place, "from", who, f"overlaps row {holder}: what both cover counts once")
-            if end > latest:
-                latest, holder = end, place
+        latest = own[0]
+        for one in own[1:]:
+            if one[0] < latest[1]:
+                (_, _, other, row), (_, _, name, place) = sorted(
+                    (latest, one), key=lambda paper: _PAPERS.index(paper[2])
+                )
+                where = f"row {row}" if other == name else f"{other} row {row}"
+                yield Problem(name, place, "from", who, f"overlaps {where}: what both cover counts once")
+            if one[1] > latest[1]:
+                latest = one
 
 
 def _shifts(calendar: Calendar, people: Mapping[str, Mapping[str, Any]], first: date, last: date) -> Iterator[Problem]:
@@ -236,8 +276,51 @@ def _shifts(calendar: Calendar, people: Mapping[str, Mapping[str, Any]], first: 
                 )
 
 
+def _assigned(calendar: Calendar, people: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    for place, entry in enumerate(calendar.assignments, 1):
+        known = {row[entry.column] for row in people.values()}
+        for value in entry.values:
+            if value not in known:
+                who = value if entry.column == "employee_id" else ""
+                text = f"assignment {place} ({entry.shift}): no employee has {entry.column} '{value}'"
+                yield Problem("calendar", None, "assignments", who, text)
+
+
+def lacking(inputs: Inputs, regulation: Regulation, first: date, last: date, today: date) -> Iterator[Problem]:
+    """What concerns all: a month with days to come, without marks, or without scores that the regulation asks for."""
+    month = f"{first:%Y-%m}"
+    if today <= last:
+        yield Problem("marks", None, "", "", f"{month} has not ended yet: days to come are reckoned as absent")
+    if not len(inputs.marks):
+        yield Problem("marks", None, "", "", "there are none: every working day is reckoned as absent")
+    scored = {row["measure"] for row in inputs.work.to_pylist() if row["month"] == month}
+    wanted = {step.by.measure: step.by for step in regulation.steps if step.by.kind == "measure"}
+    for measure, by in wanted.items():
+        if measure not in scored:
+            held = "held" if len(inputs.work) or not by.shortfall else "paid, and what may lack is not reckoned"
+            follows = {"full": "paid as of the full score", "zero": "paid as of none"}.get(by.missing, held)
+            yield Problem(
+                "work", None, "measure", "", f"nobody has a score for '{measure}' in {month}: everybody is {follows}"
+            )
+    for measure in sorted(scored - set(wanted)):
+        there = _all(set(wanted)) or "none"
+        yield Problem("work", None, "measure", "", f"the regulation has no measure '{measure}' (there is: {there})")
+
+
 def _is_month(text: str) -> bool:
-    return len(text) == 7 and text[4] == "-" and text[:4].isdigit() and text[5:].isdigit() and 1 <= int(text[5:]) <= 12
+    return re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text) is not None
+
+
+def _odd(name: str) -> str:
+    """What makes a name another than it seems ('' for nothing): spaces around it, what is not seen, other letters."""
+    if name != name.strip():
+        return "has spaces around it"
+    for letter in name:
+        if not letter.isascii() and not unicodedata.name(letter, "").startswith("LATIN "):
+            return f"has the letter U+{ord(letter):04X} ({unicodedata.name(letter, 'not to be seen').lower()})"
+        if not letter.isprintable():
+            return f"has the letter U+{ord(letter):04X}, which is not seen"
+    return ""
 
 
 def _all(names: Sequence[str] | set[str]) -> str:

@@ -47,11 +47,11 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Month:
-    """The month's first and last day, and the measures for which anybody has a score in it."""
+    """The month's first and last day, and whether the inputs have any scores, of whatever month and measure."""
 
     first: date
     last: date
-    measures: frozenset[str]
+    scored: bool
 
     @property
     def days(self) -> int:
@@ -295,8 +295,8 @@ def _measured(
     achieved = f"COALESCE(w.achieved, {unknown})"
     n = f"GREATEST(0, {parts} - {achieved})" if by.shortfall else achieved
     statements = [f"{head}, {n} AS n FROM base_{number} b LEFT JOIN {source} w ON w.emp = b.emp"]
-    # A shortfall that nobody's score shows is not reckoned at all (the summary says so); otherwise who lacks is held.
-    if by.missing == "hold" and not (by.shortfall and by.measure not in month.measures):
+    # Without scores at all no shortfall is reckoned (the summary says so); otherwise who lacks is held.
+    if by.missing == "hold" and (month.scored or not by.shortfall):
         lacks = f"NOT EXISTS (SELECT 1 FROM work w WHERE w.emp = p.emp AND w.measure = {lit(by.measure)})"
         statements.append(_missing(number, f"nilai {by.measure} belum ada", lacks))
     return statements

@@ -82,7 +82,7 @@ def papers(
                 faults.append((who, f"{name}: jenis '{row['kind']}' tidak ada dalam peraturan"))
                 continue
             try:
-                begin, end, by_date, mark = span(row, offsets[who], moment)
+                begin, end, by_date, mark = span(row, offsets[who], moment, is_correction=what == "correction")
             except ValueError as cause:
                 faults.append((who, f"{name}: {cause}"))
                 continue
@@ -95,9 +95,11 @@ def papers(
     return order, faults
 
 
-def span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bool, bool]:
-    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone. Raises ValueError, in
-    Indonesian: it is the reason of a payment."""
+def span(row: dict[str, Any], offset: int, moment: Moment, is_correction: bool = True) -> tuple[int, int, bool, bool]:
+    """(begin, end, by date, is a mark) of a row with from and to, or (corrections) a date alone.
+
+    `is_correction`: an instant alone is a mark. Raises ValueError, in Indonesian: it is the reason of a payment.
+    """
     begin, end = row.get("from"), row.get("to")
     if begin is None:
         if row.get("date") is None:
@@ -109,6 +111,8 @@ def span(row: dict[str, Any], offset: int, moment: Moment) -> tuple[int, int, bo
             raise ValueError(f"berakhir {last}, sebelum mulai {first}")
         return ordinal(first), ordinal(last), True, False
     start = moment(begin, offset, False)
+    if end is None and not is_correction:
+        raise ValueError("tanpa waktu selesai")
     if end is None:
         return start, start, False, True
     stop = moment(end, offset, True)

@@ -252,6 +252,101 @@ def test_what_deserves_a_look_is_told_by_row_and_the_rest_proceeds(run: Run, tmp
     assert "13 things to look at" in out
 
 
+def test_papers_that_say_less_or_other_than_they_seem_are_told(run: Run, tmp_path: Path) -> None:
+    papers = "employee_id,date,kind,from,to,reason,document,status\n"
+    assert (
+        run(
+            leave="employee_id,kind,from,to,document,status\nA,annual,2026-10-05,,C/1,approved\n"
+            "A,cutie,2026-10-07,2026-10-08,C/2,approved\nB,sick,2026-10-05T08:00:00+07:00,,C/3,approved\n",
+            orders="order_id,employee_id,from,to,document,status\nS1,A,2026-10-08,2026-10-09,D/1,confirmed\n",
+            corrections=f"{papers}A,2026-10-12,other,2026-10-13T07:30:00+07:00,,,K/1,approved\n",
+        )[0]
+        == 0
+    )
+    assert problems(tmp_path) == [
+        "leave:2:A: empty: counts for 2026-10-05 alone",
+        "leave:3:A: 'cutie' is none of annual, cuti, izin, permission, sakit, sick: counts as other (C)",
+        "leave:4:B: has no end: the payment is held",
+        "orders:2:A: overlaps leave row 3: what both cover counts once",
+        "corrections:2:A: 2026-10-12, but from says 2026-10-13: from counts",
+    ]
+    assert rows(tmp_path / "out" / "payments.csv")[1]["reason"] == "leave C/3: tanpa waktu selesai"
+
+
+def test_names_that_are_not_what_they_seem_are_told(run: Run, tmp_path: Path) -> None:
+    names = ["A ", "\u0410", "A\u200b", "B\x07"]
+    people = "".join(f"{name},1980010{n} 200501 1 001,PNS,II/a,1000000,2005-01-01\n" for n, name in enumerate(names))
+    assert run(employees=EMPLOYEES + people)[0] == 0
+    assert [text for text in problems(tmp_path) if text.startswith("employees")] == [
+        "employees:4:A : has spaces around it: somebody else wherever it is written otherwise",
+        "employees:5:\u0410: has the letter U+0410 (cyrillic capital letter a): somebody else wherever it is "
+        "written otherwise",
+        "employees:5:\u0410: 198001012005011001 stands in row 2 (A) too: the payments of both are held",
+        "employees:6:A\u200b: has the letter U+200B (zero width space): somebody else wherever it is written otherwise",
+        "employees:7:B\x07: has the letter U+0007, which is not seen: somebody else wherever it is written otherwise",
+    ]
+
+
+def test_flags_and_dates_that_the_regulation_asks_for_are_told(run: Run, tmp_path: Path) -> None:
+    employees = "employee_id,employment,job_class,golongan,zone,flags\nA,PPPK,7,IX,WIT,pbb_unpayed\n"
+    run(employees=employees, regulation=REGULATIONS / "ambon" / "2026.yaml")
+    told = problems(tmp_path)
+    assert any("'pbb_unpayed' is asked for by no condition of the regulation, which has " in text for text in told)
+    assert any(text.startswith("employees:2:A: empty, and the regulation asks for the months served") for text in told)
+
+
+def test_shifts_of_nobody_are_told(run: Run, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.yaml"
+    hours = 'shifts: {day: {hours: [{days: [mon], start: "07:30", end: "16:00"}]}}'
+    calendar.write_text(
+        f"format: 1\nzone: WIB\ndefault_shift: day\n{hours}\nassignments: [{{shift: day, employees: [A, Z]}}]\n"
+    )
+    run(calendar=calendar)
+    assert problems(tmp_path) == ["calendar::Z: assignment 1 (day): no employee has employee_id 'Z'"]
+
+
+def test_a_month_without_marks_is_told_aloud_and_in_the_file(run: Run, tmp_path: Path) -> None:
+    code, _, err = run(marks="employee_id,at\n")
+    assert code == 0
+    assert "hadir: note: marks: there are none: every working day is reckoned as absent" in err
+    assert problems(tmp_path)[0] == "marks::: there are none: every working day is reckoned as absent"
+
+
+WORK = "employee_id,month,measure,score\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "state", "told"),
+    [
+        (
+            None,
+            "payable",
+            "nobody has a score for 'productivity' in 2026-10: everybody is paid, and what may lack is not",
+        ),
+        (f"{WORK}A,2026-10,productivty,80\n", "held", "everybody is held"),
+        (f"{WORK}A,2026-10,productivty,80\n", "held", "has no measure 'productivty' (there is: productivity)"),
+        (f"{WORK}A,2026-09,productivity,80\n", "held", "everybody is held"),
+        (f"{WORK}A,2026-10,productivity,80\n", "payable", ""),
+    ],
+)
+def test_scores_that_are_given_and_do_not_fit_hold_everybody_and_are_told_aloud(
+    run: Run, tmp_path: Path, work: str | None, state: str, told: str
+) -> None:
+    ambon = {
+        "employees": "employee_id,employment,job_class,golongan,zone,start_date,bpjs_base,other_gross\n"
+        "A,PNS,7,III/a,WIT,2005-01-01,5000000,5000000\n",
+        "regulation": REGULATIONS / "ambon" / "2026.yaml",
+        "marks": f"employee_id,at,site,source\n{MARKS.replace('+07:00', '+09:00')}",
+    }
+    code, _, err = run(**ambon, **({} if work is None else {"work": work}))
+    assert code == 0
+    payment = rows(tmp_path / "out" / "payments.csv")[0]
+    assert payment["status"] == state, payment
+    assert ("nilai productivity belum ada" in payment["reason"]) == (state == "held")
+    assert told in err
+    assert ("work" in err) == bool(told)
+
+
 def test_shifts_that_overlap_are_told(run: Run, tmp_path: Path) -> None:
     calendar = tmp_path / "calendar.yaml"
     calendar.write_text(
@@ -344,10 +439,11 @@ def test_unusable_zones_and_amounts_are_told_together(run: Run) -> None:
         assert wanted in err
 
 
-def test_a_month_not_ended_is_computed_and_said(run: Run) -> None:
+def test_a_month_not_ended_is_computed_and_said(run: Run, tmp_path: Path) -> None:
     code, _, err = run("--month", "2199-10")
     assert code == 0
     assert "2199-10 has not ended yet" in err
+    assert problems(tmp_path)[0].startswith("marks::: 2199-10 has not ended yet")
 
 
 def test_regulations_are_checked_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
