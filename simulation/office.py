@@ -59,7 +59,7 @@ LEAVE = {
 }
 """Kind of leave in leave.csv → code of the recap, story."""
 
-PENDING, ORDER_OPEN, ORDER_DONE = "pending", "issued", "confirmed"
+PENDING, ORDER_OPEN, ORDER_DONE = "requested", "issued", "confirmed"
 """Status of a leave or correction not decided, of an order not reported, and of one that is."""
 
 CORRECTION_OUT = "forgotten_out"

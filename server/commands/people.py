@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
-from server.commands.common import SHOWN, Commands, by, day, instant, opened, show_table
+from server.commands.common import SHOWN, Commands, by, day, instant, opened, regulation_of, show_table
 from server.enrolment import service as enrolment
 from server.errors import ImportFailed
 from server.people import exporting, grants, importing
 from server.people import service as people
-from server.people.mapping import ColumnMapping
-from server.reports.safe import clean
+from server.people.mapping import FileMapping
+from server.reports.atomic import whole_file
+from server.reports.safe import clean, csv_text
 
 
 def register(commands: Commands) -> None:
@@ -37,8 +41,10 @@ def register(commands: Commands) -> None:
     by(bring)
     bring.add_argument("--document", default="", help="what the facts rest on (default: the file's name)")
     bring.add_argument("--valid-from", type=day, metavar="DATE", help="employees as they are from this day on")
-    bring.add_argument("--map", type=Path, metavar="FILE", help="YAML: what the files' columns are called here")
+    bring.add_argument("--map", type=Path, metavar="FILE", help="YAML: names of files and columns, dates, numbers")
     bring.add_argument("--dry-run", action="store_true", help="report, and record nothing")
+    bring.add_argument("--decide", action="store_true", help="approve (or take back) what another brought likewise")
+    bring.add_argument("--report", type=Path, metavar="FILE", help="what is said of each row, as CSV")
     out = commands.add(
         "export",
         _export,
@@ -90,8 +96,9 @@ def _export(options: argparse.Namespace) -> None:
 
 def _import(options: argparse.Namespace) -> None:
     parts = opened(options)
-    files = importing.files_of(options.files)
-    mapping = ColumnMapping.load(options.map) if options.map else None
+    mapping = FileMapping.load(options.map) if options.map else FileMapping()
+    files, left = importing.files_of(options.files, mapping)
+    regulation = regulation_of(parts)
     now_ms = parts.clock.now_ms()
     with parts.database.write() as connection:
         reports = importing.import_files(
@@ -100,33 +107,59 @@ def _import(options: argparse.Namespace) -> None:
             by=options.by,
             document=options.document,
             now_ms=now_ms,
+            regulation=regulation,
             valid_from=options.valid_from,
-            columns=mapping,
+            mapping=mapping,
+            decide=options.decide,
             dry_run=options.dry_run,
         )
         wrong = sum(len(report.problems) for report in reports)
         if not options.dry_run and not wrong:
             enrolment.refresh(connection, parts.keyring.gallery, now_ms)
+    if left:
+        print(clean(f"left, for their names say nothing here: {', '.join(path.name for path in left)}"))
+    if regulation is None:
+        print("the configuration names no regulation: whether it knows classes, kinds and measures was not looked at")
     for report in reports:
-        for text in (*report.problems, *report.notes):
-            print(clean(f"{report.path.name}: {text}"))
-        for key in report.recorded.changed[:SHOWN]:
-            print(clean(f"{report.path.name}: changed: {' '.join(part for part in key if part)}"))
+        name = report.source.path.name
+        changed = [f"{name}: changed: {' '.join(part for part in key if part)}" for key in report.recorded.changed]
+        for lines in (report.problems, report.notes, report.decided, changed):
+            for line in lines[:SHOWN]:
+                print(clean(str(line)))
+            if len(lines) > SHOWN:
+                print(f"{name}: … and {len(lines) - SHOWN} more such; --report FILE has all of them")
     show_table(
         "nothing was recorded" if options.dry_run or wrong else "recorded",
-        ("file", "rows", "new", "changed", "unchanged", "problems", "notes"),
+        ("file", "rows", "new", "changed", "unchanged", "decided", "waiting", "problems", "notes"),
         (
             (
-                report.path.name,
+                report.source.path.name,
                 report.rows,
                 report.recorded.new,
                 len(report.recorded.changed),
                 report.recorded.unchanged,
-                len(report.problems),
-                len(report.notes),
+                *(len(found) for found in (report.decided, report.waits, report.problems, report.notes)),
             )
             for report in reports
         ),
     )
+    if options.report:
+        _write_report(options.report, reports)
     if wrong:
         raise ImportFailed(f"{wrong} rows cannot be used: mend them and import again; nothing was recorded")
+    if waiting := sum(len(report.waits) for report in reports):
+        print(f"{waiting} rows wait: another officer decides as the files say with: hadir server import … --decide")
+
+
+def _write_report(path: Path, reports: Sequence[importing.FileReport]) -> None:
+    """All that is said of rows, a line each."""
+    with whole_file(path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
+        writer = csv.writer(text)
+        writer.writerow(("what", "file", "row", "column", "employee_id", "message"))
+        for report in reports:
+            for what in ("problems", "notes", "waits", "decided"):
+                for one in getattr(report, what):
+                    told = (one.file, one.row or "", one.column, one.employee_id, one.message)
+                    writer.writerow((what, *(csv_text(str(cell)) for cell in told)))
+        text.detach()

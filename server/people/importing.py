@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection
 
 from server import facts
-from server.allowance.inputs import conform
+from server.allowance.inputs import COLUMNS, conform, moment
 from server.allowance.models import CALENDARS, DUES, WORK
+from server.allowance.problems import FIRST_ROW, Problem
 from server.allowance.reading import read_sheet
+from server.allowance.regulation import Regulation
 from server.attendance.calendar import Calendar
+from server.attendance.prepare import span
 from server.errors import ConfigError, ImportFailed, RowsRefused
 from server.facts import FactKind
+from server.orders import filed
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
-from server.orders.papers import REQUESTED
-from server.people import grants, posts
+from server.people import checking, grants, posts
 from server.people import service as people
-from server.people.mapping import ColumnMapping
+from server.people.mapping import FileMapping
 from server.people.models import EMPLOYEES, POSTINGS, POSTS
 
 KINDS: Mapping[str, FactKind] = {
@@ -36,164 +41,223 @@ KINDS: Mapping[str, FactKind] = {
     "dues": DUES,
 }
 _SUFFIXES = (".csv", ".xlsx")
-CALENDAR = "calendar.yaml"
 CALENDAR_NAME = "calendar"
-_NIP_DIGITS = 18
+CALENDAR = f"{CALENDAR_NAME}.yaml"
+_SPAN = "needs dates such as 2026-10-05 (or dates: DMY in --map), or instants with offset, the later one last"
+_ROW = re.compile(r"row (\d+)(?:, column '([^']*)')?: (.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to import, and what it holds: a key of KINDS, or CALENDAR_NAME."""
+
+    path: Path
+    name: str
 
 
 @dataclass
 class FileReport:
-    """What one file brought. `problems` prevent the whole import; `notes` do not."""
+    """What one file brought, by row. `problems` prevent the whole import; the others do not.
 
-    path: Path
+    `waits`: what another officer has to decide; `decided`: what this import decided.
+    """
+
+    source: Source
     rows: int = 0
     recorded: facts.Recorded = field(default_factory=facts.Recorded)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    waits: list[Problem] = field(default_factory=list)
+    decided: list[Problem] = field(default_factory=list)
+
+    def tell(self, where: list[Problem], place: int, column: str, row: Mapping[str, Any], message: str) -> None:
+        """Add to one of the lists what is to be said of the row at `place`, from 0."""
+        where.append(Problem(self.source.path.name, place + FIRST_ROW, column, row.get("employee_id") or "", message))
 
 
-def files_of(where: Sequence[Path]) -> list[Path]:
-    """The files that an import takes, employees first; of a directory those that have a known name.
+def files_of(where: Sequence[Path], mapping: FileMapping) -> tuple[list[Source], list[Path]]:
+    """The files that an import takes, employees first, and those of directories that it leaves.
 
-    ImportFailed for a name that says nothing, or a directory with nothing to import.
+    A file's name says what it holds, or the mapping does. ImportFailed for a name that says nothing, or is not there,
+    or a directory with nothing to import.
     """
-    known = [f"{name}{suffix}" for name in KINDS for suffix in _SUFFIXES] + [CALENDAR]
-    chosen: list[Path] = []
+    chosen: list[Source] = []
+    left: list[Path] = []
     for path in where:
-        found = [path / name for name in known if (path / name).is_file()] if path.is_dir() else [path]
+        if not path.exists():
+            raise ImportFailed(f"{path}: there is no such file or folder")
+        inside = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+        found = [Source(one, name) for one in inside if (name := _name_of(one, mapping))]
         if not found:
-            raise ImportFailed(f"{path}: holds none of {', '.join(known)}")
+            problem = "holds nothing to import: the name" if path.is_dir() else "the name"
+            known = f"{', '.join(KINDS)} (.csv or .xlsx) and {CALENDAR}"
+            raise ImportFailed(
+                f"{path}: {problem} says what a file holds; it must be one of {known}, or stand under files: in --map"
+            )
         chosen += found
-    for path in chosen:
-        if path.name not in known:
-            raise ImportFailed(f"{path}: the name says what a file holds; it must be one of {', '.join(known)}")
-    names = Counter(path.stem for path in chosen)
+        left += [one for one in inside if not _name_of(one, mapping)]
+    names = Counter(source.name for source in chosen)
     if twice := [name for name, count in names.items() if count > 1]:
         raise ImportFailed(f"{twice[0]} is given twice")
-    return sorted(chosen, key=lambda path: known.index(path.name))
+    order = [*KINDS, CALENDAR_NAME]
+    return sorted(chosen, key=lambda source: order.index(source.name)), left
+
+
+def _name_of(path: Path, mapping: FileMapping) -> str:
+    if name := mapping.name_of(path):
+        return name
+    plain = Path(path.name.casefold())
+    if plain.name == CALENDAR:
+        return CALENDAR_NAME
+    return plain.stem if plain.stem in KINDS and plain.suffix in _SUFFIXES else ""
 
 
 def import_files(
     connection: Connection,
-    files: Sequence[Path],
+    files: Sequence[Source],
     *,
     by: str,
     document: str,
     now_ms: int,
+    regulation: Regulation | None = None,
     valid_from: date | None = None,
-    columns: ColumnMapping | None = None,
+    mapping: FileMapping | None = None,
+    decide: bool = False,
     dry_run: bool = False,
 ) -> list[FileReport]:
     """Record the rows of files, in the order of `files_of`; of all of them nothing when one row is a problem.
 
-    ImportFailed names file, row and column where a file cannot be read at all; Refused the grant hr that is missing
-    for an agency of the rows. What a file calls approved of the officer or a superior is recorded as requested.
+    What a file calls approved, and what it takes back of what was approved, waits for another officer; with `decide`
+    what another one brought likewise is decided. The `regulation` adds notes on what it cannot count. ImportFailed
+    names the file where it cannot be read at all; Refused the grant hr that is missing for an agency of the rows.
     """
-    acting = grants.authority(connection, by, now_ms)
-    with connection.begin_nested() as attempt:
-        reports = _import(
-            connection,
-            files,
-            acting,
-            columns or ColumnMapping({}),
-            document=document,
-            now_ms=now_ms,
-            valid_from=valid_from,
-        )
-        if dry_run or any(report.problems for report in reports):
-            attempt.rollback()
-    return reports
+    attempt = _Import(connection, grants.authority(connection, by, now_ms), mapping or FileMapping(), now_ms, decide)
+    with connection.begin_nested() as savepoint:
+        for source in files:
+            attempt.bring(source, document or source.path.name, valid_from)
+        if regulation is not None:
+            attempt.look(regulation)
+        if dry_run or any(report.problems for report in attempt.reports):
+            savepoint.rollback()
+    return attempt.reports
 
 
-def _import(
-    connection: Connection,
-    files: Sequence[Path],
-    acting: grants.Authority,
-    columns: ColumnMapping,
-    *,
-    document: str,
-    now_ms: int,
-    valid_from: date | None,
-) -> list[FileReport]:
-    agencies = dict(acting.agencies)
-    reports = []
-    for path in files:
-        report = FileReport(path)
-        reports.append(report)
-        if path.name == CALENDAR:
-            acting.require((grants.HR,), "", "import a calendar")
-            kind, rows = CALENDARS, [{"name": CALENDAR_NAME, "text": _calendar(path)}]
+class _Import:
+    """Files on their way into the database."""
+
+    def __init__(
+        self, connection: Connection, acting: grants.Authority, mapping: FileMapping, now_ms: int, decide: bool
+    ) -> None:
+        self.reports: list[FileReport] = []
+        self._connection, self._acting, self._mapping = connection, acting, mapping
+        self._now_ms, self._decide = now_ms, decide
+        self._agencies = dict(acting.agencies)
+        self._tables: dict[str, pa.Table] = {}
+
+    def bring(self, source: Source, document: str, valid_from: date | None) -> None:
+        """Record one file's rows, unless one of them is a problem."""
+        report = FileReport(source)
+        self.reports.append(report)
+        if source.name == CALENDAR_NAME:
+            self._acting.require((grants.HR,), "", "import a calendar")
+            kind, rows = CALENDARS, [{"name": CALENDAR_NAME, "text": _calendar(source.path)}]
         else:
-            kind = KINDS[path.stem]
-            rows = _read(path, columns, report)
-            if kind is EMPLOYEES:
-                _check_employees(rows, report)
-                moved = {agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}
-                agencies |= {row["employee_id"]: row["agency"] for row in rows}
-                _require(acting, moved | {row["agency"] for row in rows}, path)
-                people.add_person_keys(connection, (row["employee_id"] for row in rows))
-                rows = [people.to_columns(row) for row in rows]
-            elif kind is POSTS:
-                moved = posts.agencies_of(connection, {row["post"] for row in rows}, now_ms)
-                _require(acting, moved | {row["agency"] for row in rows}, path)
-            else:
-                _check_rows(rows, agencies.keys(), report)
-                _require(acting, {agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}, path)
-                if kind in (LEAVE, ORDERS, CORRECTIONS):
-                    _wait_for_another(connection, kind, rows, acting, report, now_ms)
+            kind = KINDS[source.name]
+            rows = self._checked(report, kind)
         report.rows = len(rows)
         _check_keys(rows, kind, report)
-        if not report.problems:
-            report.recorded = facts.record(
-                connection,
-                kind,
-                rows,
-                by=acting.officer.id,
-                document=document or path.name,
-                now_ms=now_ms,
-                valid_from=valid_from if kind is EMPLOYEES else None,
-            )
-            if kind is POSTINGS:
-                report.problems += posts.contradictions(connection, now_ms)
-    return reports
+        if report.problems:
+            self._tables.pop(source.name, None)
+            return
+        if source.name in filed.STATES:
+            self._settle(rows, report)
+        report.recorded = facts.record(
+            self._connection,
+            kind,
+            rows,
+            by=self._acting.officer.id,
+            document=document,
+            now_ms=self._now_ms,
+            valid_from=valid_from if kind is EMPLOYEES else None,
+        )
+        if kind is POSTINGS:
+            report.problems += [
+                Problem(source.path.name, None, "", "", text)
+                for text in posts.contradictions(self._connection, self._now_ms)
+            ]
+
+    def look(self, regulation: Regulation) -> None:
+        """Add what the regulation has to say of the rows."""
+        reports = {report.source.name: report for report in self.reports}
+        try:
+            found = list(checking.look(self._connection, self._tables, regulation, self._now_ms))
+        except RowsRefused as refused:
+            report = reports["employees"]
+            report.problems += [_of_row(report.source.path, text, "employees: ") for text in refused.problems]
+            return
+        for problem in found:
+            report = reports[problem.file]
+            where = report.problems if (problem.file, problem.column) in checking.USELESS else report.notes
+            where.append(replace(problem, file=report.source.path.name))
+
+    def _checked(self, report: FileReport, kind: FactKind) -> list[dict[str, Any]]:
+        """The rows of a file, its agencies allowed and its rows looked at, as the columns of the fact."""
+        path = report.source.path
+        table = self._read(report)
+        rows = [_texts(row) for row in table.to_pylist()] if table is not None else []
+        if table is not None and report.source.name in COLUMNS:
+            self._tables[report.source.name] = table
+        agencies = self._agencies
+        if kind is EMPLOYEES:
+            _check_employees(rows, report)
+            moved = {agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}
+            agencies |= {row["employee_id"]: row["agency"] for row in rows}
+            self._require(moved | {row["agency"] for row in rows}, path)
+            people.add_person_keys(self._connection, (row["employee_id"] for row in rows))
+            return [people.to_columns(row) for row in rows]
+        if kind is POSTS:
+            moved = posts.agencies_of(self._connection, {row["post"] for row in rows}, self._now_ms)
+            self._require(moved | {row["agency"] for row in rows}, path)
+            return rows
+        for place, row in enumerate(rows):
+            if row["employee_id"] not in agencies:
+                report.tell(report.problems, place, "employee_id", {}, f"there is no employee {row['employee_id']!r}")
+        self._require({agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}, path)
+        if table is not None and report.source.name in filed.STATES:
+            _check_papers(table.to_pylist(), report)
+        return rows
+
+    def _read(self, report: FileReport) -> pa.Table | None:
+        """A file's table, None when rows of it are problems."""
+        path, name = report.source.path, report.source.name
+        sheet = read_sheet(path)
+        report.notes += [Problem(path.name, None, "", "", note) for note in sheet.notes]
+        try:
+            return conform(self._mapping.apply(sheet.table, name, path), name, str(path), first_row=FIRST_ROW)
+        except RowsRefused as refused:
+            told = [_of_row(path, text, f"{path}: ") for text in refused.problems]
+            if len(told) == 1 and told[0].row is None:
+                raise
+            report.problems += told
+            return None
+
+    def _require(self, agencies: Collection[str], path: Path) -> None:
+        for agency in sorted(agencies):
+            self._acting.require((grants.HR,), agency, f"import {path.name}")
+
+    def _settle(self, rows: list[dict[str, Any]], report: FileReport) -> None:
+        name, acting = report.source.name, self._acting
+        for one in filed.settle(self._connection, name, rows, acting, decide=self._decide, now_ms=self._now_ms):
+            report.tell(report.decided if one.decided else report.waits, one.place, "status", rows[one.place], one.told)
 
 
-def _read(path: Path, columns: ColumnMapping, report: FileReport) -> list[dict[str, Any]]:
-    """A file's rows as text; problems go to the report where the file itself can be read."""
-    sheet = read_sheet(path)
-    report.notes += sheet.notes
-    try:
-        table = conform(columns.apply(sheet.table, path.stem, path), path.stem, str(path), first_row=2)
-    except RowsRefused as refused:
-        if len(refused.problems) == 1:
-            raise
-        report.problems += [problem.removeprefix(f"{path}: ") for problem in refused.problems]
-        return []
-    return [_texts(row) for row in table.to_pylist()]
-
-
-def _require(acting: grants.Authority, agencies: Collection[str], path: Path) -> None:
-    for agency in sorted(agencies):
-        acting.require((grants.HR,), agency, f"import {path.name}")
-
-
-def _wait_for_another(
-    connection: Connection,
-    kind: FactKind,
-    rows: Sequence[dict[str, Any]],
-    acting: grants.Authority,
-    report: FileReport,
-    now_ms: int,
-) -> None:
-    """Nobody approves for oneself or a superior, by importing neither: such rows wait, unless they are held already."""
-    held = {tuple(row[name] for name in kind.key): row for row in facts.as_of(connection, kind, now_ms)}
-    for number, row in enumerate(rows, start=2):
-        if row["status"] not in ("approved", "confirmed") or not acting.is_own_or_superiors(row["employee_id"]):
-            continue
-        before = held.get(tuple(row[name] for name in kind.key))
-        if before is None or before["status"] != row["status"]:
-            row["status"] = before["status"] if before else REQUESTED
-            report.notes.append(f"row {number}: is for another officer to approve; recorded as {row['status']}")
+def _of_row(path: Path, text: str, prefix: str) -> Problem:
+    """What the reading of a file says of a row, taken apart again."""
+    plain = text.removeprefix(prefix)
+    found = _ROW.fullmatch(plain)
+    if found is None:
+        return Problem(path.name, None, "", "", plain)
+    return Problem(path.name, int(found[1]), found[2] or "", "", found[3])
 
 
 def _calendar(path: Path) -> str:
@@ -213,29 +277,36 @@ def _texts(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _check_employees(rows: Sequence[Mapping[str, str]], report: FileReport) -> None:
     nips: dict[str, int] = {}
-    for number, row in enumerate(rows, start=2):
+    for place, row in enumerate(rows):
         nip = row["nip"]
-        if nip and not (nip.isascii() and nip.isdigit() and len(nip) == _NIP_DIGITS):
-            report.notes.append(f"row {number}: NIP {nip!r} does not have {_NIP_DIGITS} digits")
         if nip and nip in nips:
-            report.problems.append(f"row {number}: NIP {nip} stands in row {nips[nip]} too")
-        nips.setdefault(nip, number)
+            told = f"NIP {nip} stands in row {nips[nip] + FIRST_ROW} too"
+            report.tell(report.problems, place, "nip", row, told)
+        nips.setdefault(nip, place)
         if row["start_date"] and row["end_date"] and row["end_date"] < row["start_date"]:
-            report.problems.append(f"row {number}: ends on {row['end_date']}, before it starts on {row['start_date']}")
+            told = f"ends on {row['end_date']}, before it starts on {row['start_date']}"
+            report.tell(report.problems, place, "end_date", row, told)
 
 
-def _check_rows(rows: Sequence[Mapping[str, str]], known: Collection[str], report: FileReport) -> None:
-    for number, row in enumerate(rows, start=2):
-        if row["employee_id"] not in known:
-            report.problems.append(f"row {number}: there is no employee {row['employee_id']!r}")
-        if "document" in row and not row["document"]:
-            report.notes.append(f"row {number}: names no document; it will wait for one")
+def _check_papers(rows: Sequence[dict[str, Any]], report: FileReport) -> None:
+    """States and intervals of leave, orders and corrections that mean nothing."""
+    states = filed.STATES[report.source.name]
+    for place, row in enumerate(rows):
+        if filed.state_of(row) not in states:
+            told = f"'{row['status']}' is none of {', '.join(states)}"
+            report.tell(report.problems, place, "status", row, told)
+        try:
+            span(row, 0, moment)
+        except ValueError:
+            told = f"'{row['from'] or ''}' to '{row['to'] or ''}': {_SPAN}"
+            report.tell(report.problems, place, "from", row, told)
 
 
 def _check_keys(rows: Sequence[Mapping[str, Any]], kind: FactKind, report: FileReport) -> None:
     seen: dict[tuple[str, ...], int] = {}
-    for number, row in enumerate(rows, start=2):
+    for place, row in enumerate(rows):
         key = tuple(str(row.get(column) or "") for column in kind.key)
         if key in seen:
-            report.problems.append(f"row {number}: {', '.join(kind.key)} are those of row {seen[key]} again")
-        seen.setdefault(key, number)
+            told = f"{', '.join(kind.key)} are those of row {seen[key] + FIRST_ROW} again"
+            report.tell(report.problems, place, "", row, told)
+        seen.setdefault(key, place)

@@ -28,16 +28,18 @@ _INTERVAL_S = 10
 
 
 def import_office(stage: Stage, server: Server, month: SimulatedMonth) -> None:
-    """Employees, calendar, leave, orders, corrections, work and dues, as an office would import them."""
+    """Employees, calendar, leave, orders, corrections, work and dues, as two officers import them."""
     directory = stage.directory / "month"
     write_month(month, directory)
     for name in ("truth.csv", "marks.csv"):
         (directory / name).rename(stage.directory / name)  # not for the server: what people did, it hears from kiosks
-    stage.command(server_main, "import", str(directory), "--by", "rina", "--config", str(server.config))
+    bring = ("import", str(directory), "--config", str(server.config))
+    stage.command(server_main, *bring, "--by", "rina")
+    stage.command(server_main, *bring, "--decide", "--by", "joko")
     agencies = {row["agency"] for row in month.employees}
     stage.say(
         f"imported {len(month.employees)} employees of {len(agencies)} agencies, {len(month.leave)} leaves, "
-        f"{len(month.orders)} duty orders, {len(month.corrections)} corrections"
+        f"{len(month.orders)} duty orders, {len(month.corrections)} corrections; a second officer decided"
     )
 
 

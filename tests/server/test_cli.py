@@ -182,7 +182,7 @@ def test_an_interruption_says_that_nothing_was_recorded(tmp_path):
     assert (process.returncode, said) == (130, "hadir: interrupted; nothing was recorded\n")
 
 
-@pytest.mark.parametrize(("where", "said"), [("refresh", "nothing was recorded"), ("clean", "look whether")])
+@pytest.mark.parametrize(("where", "said"), [("refresh", "nothing was recorded"), ("show_table", "look whether")])
 def test_an_interrupted_import_is_recorded_wholly_or_not(idle, monkeypatch, where, said):
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -197,7 +197,7 @@ def test_an_interrupted_import_is_recorded_wholly_or_not(idle, monkeypatch, wher
     with parts.database.read() as connection:
         known = {row["employee_id"] for row in people.employees(connection, NOW_MS)}
     parts.database.close()
-    assert ("N1" in known) == (where == "clean")
+    assert ("N1" in known) == (where == "show_table")
 
 
 def test_two_connections_write_one_after_the_other(idle):

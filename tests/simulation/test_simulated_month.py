@@ -134,8 +134,8 @@ def test_the_edge_cases_are_there(month: SimulatedMonth) -> None:
     stories = {(day.employee_id, day.story) for day in month.truth}
     assert (playing("order_unconfirmed"), "away on a duty order not confirmed") in stories
     assert (playing("order_no_document"), "away on a duty order without a document") in stories
-    assert (playing("leave_pending"), "absent, annual leave pending") in stories
-    assert any(p == playing("correction_pending") and "correction pending" in s for p, s in stories)
+    assert (playing("leave_pending"), "absent, annual leave requested") in stories
+    assert any(p == playing("correction_pending") and "correction requested" in s for p, s in stories)
     assert any(p == playing("elsewhere") and "another agency's site" in s for p, s in stories)
     rows = {row["employee_id"]: row for row in month.employees}
     assert rows[playing("no_tax_data")]["ptkp"] == ""

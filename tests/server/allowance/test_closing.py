@@ -45,6 +45,7 @@ def office(tmp_path_factory) -> Server:
             kiosk.mark(names[seen.employee_id], seen.at_ms, committed_after_ms=0)
         server.set_clock(END_MS)
         assert kiosk.send(0, sent_ms=END_MS).status_code == 200
+        assert server.command("import", str(directory / "month"), "--decide", "--by", "joko").code == 0
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -116,16 +116,18 @@ def test_an_import_needs_the_grant_for_each_agency_of_its_rows(office, tmp_path)
     assert "grant hr for agency dinkes" in refused(office, NOW, "import", str(leave), "--by", "hana")
 
 
-def test_what_a_file_approves_of_its_importer_or_a_superior_waits_for_another(office, tmp_path):
+def test_what_a_file_approves_waits_for_another_officer_who_decides_nothing_of_oneself_or_a_superior(office, tmp_path):
     path = tmp_path / "leave.csv"
     row = "{},annual,2026-11-09,2026-11-10,C/2,approved\n"
     path.write_text("employee_id,kind,from,to,document,status\n" + "".join(map(row.format, ("R1", "K1", "B2"))))
-    shown = said(office, NOW, "import", str(path), "--by", "rina")
-    assert "row 2: is for another officer to approve; recorded as requested" in shown
+    bring = ("import", str(path), "--by")
+    assert "3 rows wait" in said(office, NOW, *bring, "joko")
+    assert leave(office) == {"R1": "requested", "K1": "requested", "B2": "requested"}
+    assert "2 rows wait" in said(office, NOW, *bring, "rina", "--decide")
     assert leave(office) == {"R1": "requested", "K1": "requested", "B2": "approved"}
-    said(office, NOW, "import", str(path), "--by", "joko")
-    said(office, NOW, "import", str(path), "--by", "rina")
-    assert leave(office) == {"R1": "approved", "K1": "approved", "B2": "approved"}
+    said(office, NOW, "grant", "kepala", "hr", "--from", "2026-01-01")
+    said(office, NOW, *bring, "kepala", "--decide")
+    assert leave(office) == {"R1": "approved", "K1": "requested", "B2": "approved"}
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
@@ -134,7 +136,7 @@ def test_what_is_exported_can_be_imported_and_changes_nothing(office, tmp_path, 
     assert "grant hr or auditor for all agencies" in refused(office, NOW, *out, "hana")
     said(office, NOW, *out, "joko")
     shown = said(office, NOW, "import", str(tmp_path / "facts"), "--by", "joko")
-    counts = [row.split("│")[1:7] for row in shown.splitlines() if row.count("│") == 8]
+    counts = [row.split("│")[1:7] for row in shown.splitlines() if row.count("│") == 10]
     assert {(row[2].strip(), row[3].strip()) for row in counts} == {("0", "0")}
     assert sum(int(row[4]) for row in counts) == 6 + 7
     assert "is there already" in refused(office, NOW, *out, "joko")
