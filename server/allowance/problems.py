@@ -210,11 +210,10 @@ def _papers(
         elif not row["document"] and excuses.needs_document:
             yield Problem(name, place, "document", who, "names no document: held where it changes the pay")
         kind = (row.get("kind") or "").lower()
-        if kinds and kind not in kinds and "other" in kinds:
+        if kinds and kind not in kinds:
+            follows = f"counts as other ({kinds['other']})" if "other" in kinds else "the payment is held"
             known = _all(set(kinds) - {"other"})
-            yield Problem(
-                name, place, "kind", who, f"'{row['kind']}' is none of {known}: counts as other ({kinds['other']})"
-            )
+            yield Problem(name, place, "kind", who, f"'{row['kind']}' is none of {known}: {follows}")
         try:
             begin, end, by_date, mark = span(row, offsets[who], moment, is_correction=name == "corrections")
         except ValueError as cause:

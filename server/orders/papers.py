@@ -56,6 +56,8 @@ def request(
     if acting.officer.employee != row["employee_id"]:
         acting.require_for((grants.HR, grants.HEAD), row["employee_id"], f"request a {what}")
     check_span(row["from"], row.get("to", ""))
+    if what == "leave" and len(row["from"]) > len("2026-10-05") and not row["to"]:
+        raise Refused(f"a leave that begins at {row['from']} ends at an instant too: --to")
     check_kind(what, row["kind"], excuses)
     _refuse_held(connection, what, [row], now_ms)
     odd = oddities(connection, [row["employee_id"]], row["from"], row.get("to", ""), now_ms)

@@ -13,10 +13,8 @@ from server.allowance.problems import FIRST_ROW, Problem, examine
 from server.allowance.regulation import Regulation
 from server.allowance.tables import Rates
 from server.attendance.calendar import ZONES, Calendar
-from server.attendance.rules import IGNORED
 from server.errors import ConfigError, NotFound
 from server.month.reckoning import calendar_of
-from server.orders.filed import state_of
 from server.people import service as people
 
 USELESS = (("work", "month"),)
@@ -39,8 +37,6 @@ def look(
     if calendar is not None:
         yield from _examined(connection, known, calendar, regulation, now_ms)
     yield from _rates(known["employees"], regulation)
-    for name, kinds in (("leave", regulation.excuses.leave), ("corrections", regulation.excuses.corrections)):
-        yield from _kinds(name, known[name], kinds)
     yield from _measures(known["work"], regulation)
 
 
@@ -80,14 +76,6 @@ def _rates(employees: pa.Table, regulation: Regulation) -> Iterator[Problem]:
                     f"'{value}' is not among {', '.join(names)} of {step.id}" if value else f"empty; {step.id} needs it"
                 )
                 yield Problem("employees", place, by.attribute, row["employee_id"], f"{told}: the payment is held")
-
-
-def _kinds(name: str, table: pa.Table, kinds: Mapping[str, str]) -> Iterator[Problem]:
-    for place, row in enumerate(table.to_pylist(), FIRST_ROW):
-        if row["kind"] and row["kind"].lower() not in kinds and state_of(row) not in IGNORED:
-            follows = "counts as other" if "other" in kinds else "the payment is held"
-            told = f"'{row['kind']}' is none of {', '.join(sorted(kinds))}: {follows}"
-            yield Problem(name, place, "kind", row["employee_id"], told)
 
 
 def _measures(work: pa.Table, regulation: Regulation) -> Iterator[Problem]:

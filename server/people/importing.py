@@ -14,6 +14,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from server import facts
+from server.allowance.catalogue import english
 from server.allowance.inputs import COLUMNS, conform, moment
 from server.allowance.models import CALENDARS, DUES, WORK
 from server.allowance.problems import FIRST_ROW, Problem
@@ -43,7 +44,6 @@ KINDS: Mapping[str, FactKind] = {
 _SUFFIXES = (".csv", ".xlsx")
 CALENDAR_NAME = "calendar"
 CALENDAR = f"{CALENDAR_NAME}.yaml"
-_SPAN = "needs dates such as 2026-10-05 (or dates: DMY in --map), or instants with offset, the later one last"
 _ROW = re.compile(r"row (\d+)(?:, column '([^']*)')?: (.*)", re.DOTALL)
 
 
@@ -296,9 +296,9 @@ def _check_papers(rows: Sequence[dict[str, Any]], report: FileReport) -> None:
             told = f"'{row['status']}' is none of {', '.join(states)}"
             report.tell(report.problems, place, "status", row, told)
         try:
-            span(row, 0, moment)
-        except ValueError:
-            told = f"'{row['from'] or ''}' to '{row['to'] or ''}': {_SPAN}"
+            span(row, 0, moment, is_correction=report.source.name == "corrections")
+        except ValueError as cause:
+            told = f"{english(str(cause))} (dates are as 2026-10-05; others need dates: DMY in --map)"
             report.tell(report.problems, place, "from", row, told)
 
 

@@ -179,6 +179,7 @@ def test_leave_for_others_needs_a_grant_and_unknown_numbers_are_named(office):
     assert [row["status"] for row in listed(office, "leave")] == ["requested"]
     for first, last in (("2026-10-06T07:00", ""), ("soon", ""), ("2026-10-06", "2026-10-06T09:00:00+09:00")):
         assert "two dates" in refused(office, *ask[:5], first, "--to", last, "--by", "joko")
+    assert "ends at an instant too" in refused(office, *ask[:5], "2026-10-06T08:00:00+09:00", "--by", "joko")
 
 
 def test_an_outage_is_corrected_for_a_whole_site_by_two_officers(office):

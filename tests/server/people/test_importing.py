@@ -149,9 +149,13 @@ def test_a_row_without_a_state_or_in_capitals_is_approved_by_nobody_either(offic
         (
             "leave",
             f"{LEAVE_HEADER}N1,annual,5/10/2026,,C/1,approved\n",
-            "row 2, column 'from' (N1): '5/10/2026' to '': needs",
+            "row 2, column 'from' (N1): '5/10/2026' is no",
         ),
-        ("leave", f"{LEAVE_HEADER}N1,annual,2026-10-05,2026-10-04,C/1,\n", "'2026-10-05' to '2026-10-04': needs dates"),
+        (
+            "leave",
+            f"{LEAVE_HEADER}N1,annual,2026-10-05,2026-10-04,C/1,\n",
+            "ends on 2026-10-04, before it begins on 2026-10-05",
+        ),
         ("leave", f"{LEAVE_HEADER}N1,annual,2026-10-05,,C/1,disetujui\n", "'disetujui' is none of requested"),
         ("work", "employee_id,month,measure,score\nN1,Oktober,productivity,90\n", "'Oktober' is not a month such as"),
         (
@@ -195,7 +199,7 @@ def test_a_row_that_cannot_be_used_stops_the_whole_import_and_a_dry_run_tells(of
         (
             "corrections",
             "employee_id,date,kind,from,to,reason,document,status\nB1,,lupa,2026-11-05,,x,C/1,\n",
-            "'lupa' is none of other, outage: counts as other",
+            "'lupa' is none of outage: counts as other",
         ),
         ("work", "employee_id,month,measure,score\nB1,2026-11,kinerja,90\n", "'kinerja' counts in no step"),
     ],
