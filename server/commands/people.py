@@ -123,6 +123,8 @@ def _import(options: argparse.Namespace) -> None:
     for report in reports:
         name = report.source.path.name
         changed = [f"{name}: changed: {' '.join(part for part in key if part)}" for key in report.recorded.changed]
+        if len(changed) == len(report.decided):
+            changed = []
         for lines in (report.problems, report.notes, report.decided, changed):
             for line in lines[:SHOWN]:
                 print(clean(str(line)))
@@ -130,14 +132,13 @@ def _import(options: argparse.Namespace) -> None:
                 print(f"{name}: … and {len(lines) - SHOWN} more such; --report FILE has all of them")
     show_table(
         "nothing was recorded" if options.dry_run or wrong else "recorded",
-        ("file", "rows", "new", "changed", "unchanged", "decided", "waiting", "problems", "notes"),
+        ("file", "rows", "new", "changed", "decided", "waiting", "wrong", "notes"),
         (
             (
                 report.source.path.name,
                 report.rows,
                 report.recorded.new,
                 len(report.recorded.changed),
-                report.recorded.unchanged,
                 *(len(found) for found in (report.decided, report.waits, report.problems, report.notes)),
             )
             for report in reports
