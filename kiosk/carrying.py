@@ -62,6 +62,8 @@ def export(config: KioskConfig, stick: Path) -> str:
                 f"{error.filename or place} cannot be written ({error.strerror}): entries {first.size} to {tree.size} "
                 "are there, the journal keeps all. Take this stick to the server, or export to another one"
             ) from error
+        if tree.size == first.size:
+            return f"there is nothing to carry: the server has all {end} entries"
         return f"{place}: entries {first.size} to {tree.size}. At the server: hadir server device import {stick}"
 
 

@@ -155,6 +155,9 @@ def test_a_stick_carries_the_log_there_and_the_acknowledgement_back(kiosk):
     assert kiosk.files() == ["000000000010.batch"]
     sticks.take(kiosk.server.parts, kiosk.stick)
     assert kiosk.held() == recorded
+    kiosk.import_stick()
+    assert export(kiosk.config, kiosk.stick) == "there is nothing to carry: the server has all 13 entries"
+    assert kiosk.files() == []
 
 
 def test_the_files_hold_the_very_batches_that_the_network_would_carry(kiosk):
