@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from fractions import Fraction
 from math import gcd
 from typing import Any
 
@@ -22,8 +23,9 @@ from server.allowance.conditions import condition, unknown
 from server.allowance.inputs import Inputs, moment
 from server.allowance.parts import Part, governing, parts_of
 from server.allowance.people import register_marks, register_people, register_scores
-from server.allowance.regulation import WORKING, Regulation
-from server.allowance.steps import NAMED, Month, day_total, quantity_denominator, run_step
+from server.allowance.regulation import WORKING, Regulation, Step
+from server.allowance.steps import NAMED, Month, day_total, event_costs, quantity_denominator, run_step
+from server.allowance.tables import Events
 from server.attendance.calendar import EPOCH
 from server.attendance.days import DOCUMENTS, build_days
 from server.attendance.prepare import Paper, ordinal, papers, register_calendar, register_papers
@@ -450,7 +452,9 @@ def _summary(
         "regulation_sha256": regulation.sha256,
         "input_sha256": inputs.sha256(),
         "regulation_source": regulation.source,
-        "steps": {step.id: {**step.name, "share": str(step.base_fraction)} for step in regulation.steps},
+        "steps": {
+            step.id: {**step.name, "share": str(step.base_fraction), **_costs(step)} for step in regulation.steps
+        },
         "gates": {gate.id: gate.name for gate in regulation.gates}
         | {step.id: step.name for step in regulation.steps if step.effect},
         "employees": len(status),
@@ -465,6 +469,18 @@ def _summary(
             {"file": a.file, "line": a.line, "key": a.key, "article": a.article} for a in regulation.assumed_values()
         ],
     }
+
+
+def _costs(step: Step) -> dict[str, Any]:
+    """What each kind of event costs in a step that counts them, as shares of its base; nothing for other steps."""
+    if step.by.kind != "events":
+        return {}
+    tables = [step.by.table, *(dated.table for dated in step.by.dated)]
+    costs: dict[str, set[Fraction]] = defaultdict(set)
+    for table in tables:
+        for kind, _, _, cost in event_costs(table) if isinstance(table, Events) else ():
+            costs[kind].add(cost * step.base_fraction * step.fraction)
+    return {"costs": {kind: [str(share) for share in sorted(shares - {0})] for kind, shares in costs.items()}}
 
 
 def _strangers(inputs: Inputs) -> int:

@@ -222,7 +222,7 @@ def _missing(number: int, reason: str, lacks: str) -> str:
 
 def _register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents], number: int, parts: int) -> None:
     """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`, and from and to which day."""
-    rows = [(*row, ordinal(part.first), ordinal(part.last)) for part in dated for row in _costs(part.table)]
+    rows = [(*row, ordinal(part.first), ordinal(part.last)) for part in dated for row in event_costs(part.table)]
     _register(
         con,
         f"cost_{number}",
@@ -237,7 +237,7 @@ def _register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents]
     )
 
 
-def _costs(table: Events) -> list[tuple[str, int, int, Fraction]]:
+def event_costs(table: Events) -> list[tuple[str, int, int, Fraction]]:
     """Kind of event, from and to minutes, cost."""
     rows = [("late", band.first, band.last or LAST_MINUTE, band.cost) for band in table.late]
     rows += [("early", band.first, band.last or LAST_MINUTE, band.cost) for band in table.early]

@@ -103,14 +103,16 @@ def _meta(connection: Connection, parts: Services, run: Mapping[str, Any], summa
 def _compare(options: argparse.Namespace) -> int:
     parts = opened(options)
     people: list[OurPerson] = []
+    summaries = []
     with parts.database.read() as connection:
         runs = month.latest_runs(connection, options.month, options.agency)
         for run in runs:
             payments, lines, days, employees = (month.table_of(connection, run["run"], name) for name in _TABLES)
             summary = month.summary_of(connection, run["run"])
             people += our_people(payments, lines, days, summary, employees)
+            summaries.append(summary)
         meta = _meta(connection, parts, runs[-1], summary)
     if options.agency:
         people = [person for person in people if person.agency == options.agency]
     agency = Agency(options.agency, options.agency) if options.agency else None
-    return compared(options_of(options, parts.config.language), people, meta, agency)
+    return compared(options_of(options, parts.config.language), people, meta, agency, summaries)

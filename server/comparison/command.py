@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from server.allowance.files import read_result
 from server.allowance.reading import read_sheet
@@ -56,14 +57,20 @@ def compare_directory(given: argparse.Namespace) -> int:
         engine_version=summary["engine"],
         input_hash=summary["input_sha256"],
     )
-    return compared(options, people, meta)
+    return compared(options, people, meta, summaries=[summary])
 
 
-def compared(options: Options, people: Sequence[OurPerson], meta: Meta, agency: Agency | None = None) -> int:
+def compared(
+    options: Options,
+    people: Sequence[OurPerson],
+    meta: Meta,
+    agency: Agency | None = None,
+    summaries: Sequence[Mapping[str, Any]] = (),
+) -> int:
     """Compare, print a short table and write the files; 0 when all are equal, 1 when anything differs."""
     mapped = read_map(options.map) if options.map else Mapped()
     old = read_old(options.old, mapped)
-    found = compare(old, people)
+    found = compare(old, people, summaries)
     say = Language(options.language)
     _show(found, say)
     if options.out is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from server.comparison.causes import causes
 from server.comparison.rates import Rates
@@ -22,10 +23,13 @@ from server.comparison.values import (
 from server.errors import ImportFailed
 
 
-def compare(old: OldList, ours: Sequence[OurPerson]) -> Comparison:
-    """Each person of either list. ImportFailed where the old list names people by NIP and the month has none."""
+def compare(old: OldList, ours: Sequence[OurPerson], summaries: Sequence[Mapping[str, Any]] = ()) -> Comparison:
+    """Each person of either list. `summaries`, of the month, tell what events cost that nobody had.
+
+    ImportFailed where the old list names people by NIP and the month has none.
+    """
     known = _by(old, ours)
-    rates = Rates.of(ours)
+    rates = Rates.of(ours, summaries)
     people = [_compared(row, known.get(row.key), old.items, rates) for row in old.rows]
     named = {row.key for row in old.rows}
     listed = {person.employee_id for key, person in known.items() if key in named}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from protocol.settings import SettingsError, read_settings
 from server.allowance.reading import read_sheet
+from server.allowance.workbook import ABOVE
 from server.comparison.values import ITEMS, OldList, OldRow
 from server.errors import ConfigError, ImportFailed, RowsRefused
 
@@ -18,6 +19,7 @@ _CURRENCY = re.compile(r"^rp\.?\s*|[\s'\u00a0\u202f]|,-$", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+\Z")
 _INDONESIAN = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?\Z|[-+]?\d+,\d{1,2}\Z")
 _ENGLISH = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?\Z|[-+]?\d{4,}\.\d+\Z|[-+]?\d+\.\d{1,2}\Z")
+_TOTALS = re.compile(r"\s*(grand |sub ?)?(jumlah|total)\b", re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"\d[.,]\d+E\+?\d+\Z", re.IGNORECASE)
 
 
@@ -34,6 +36,12 @@ class Mapped:
                 known = ", ".join((*IDS, *ITEMS))
                 raise ValueError(f"columns: {name!r} is none of {known}, step:ID, kind:KIND")
 
+    def is_header(self, cells: list[str]) -> bool:
+        """Whether a row names people and any amount, as the office or as we call them."""
+        ids = {self.columns.get(name, name) for name in IDS}
+        items = {theirs for ours, theirs in self.columns.items() if ours not in IDS} | set(ITEMS)
+        return bool(ids & set(cells) and items & set(cells))
+
 
 def read_map(path: Path) -> Mapped:
     """A map from YAML. ConfigError names file, line and key."""
@@ -46,28 +54,34 @@ def read_map(path: Path) -> Mapped:
 
 
 def read_old(path: Path, mapped: Mapped) -> OldList:
-    """The old list in a CSV or XLSX file, its amounts in whole rupiah.
+    """The old list in a CSV or XLSX file, its amounts in whole rupiah. Titles may stand above the header.
 
     Columns that are neither ours nor mapped are not compared, and named. ImportFailed names each row that cannot be
     used: then nothing is compared, because a person left out would seem to be missing from the list.
     """
-    sheet = read_sheet(path)
+    sheet = read_sheet(path, mapped.is_header)
     header = sheet.table.column_names
-    places = _places(path, header, mapped)
+    places = _places(path, header, mapped, sheet.first_row - 1)
     ids = [name for name in IDS if name in places]
     items = tuple(name for name in places if name not in IDS)
     if not ids or not items:
         what = "employee_id or nip" if not ids else f"one of {', '.join(ITEMS)}"
-        raise ImportFailed(f"{path}: no column is {what}; say which with --map: columns: {{nip: NIP, net: Diterima}}")
+        raise ImportFailed(
+            f"{path}: no row within the first {ABOVE} has a column for {what}; "
+            "say which with --map: columns: {nip: NIP, net: Diterima}"
+        )
     notes = [f"{path.name}: {note}" for note in sheet.notes]
     columns = {name: sheet.table.column(place).to_pylist() for name, place in places.items()}
     rows: list[OldRow] = []
     problems: list[str] = []
-    for number, cells in enumerate(zip(*columns.values(), strict=True), 2):
+    for number, cells in enumerate(zip(*columns.values(), strict=True), sheet.first_row):
         named = {name: cell or "" for name, cell in zip(columns, cells, strict=True)}
         if not named[ids[0]].strip():
             if any(named.values()):
                 notes.append(f"{path.name}: row {number}: {ids[0]} is empty (a row of totals?); it is not compared")
+            continue
+        if _TOTALS.match(named[ids[0]]):
+            notes.append(f"{path.name}: row {number}: '{named[ids[0]]}' is a row of totals; it is not compared")
             continue
         try:
             rows.append(_row(number, named, ids[0], items))
@@ -104,13 +118,13 @@ def amount(text: str) -> int:
     return int(whole) + (-1 if whole.startswith("-") else 1)
 
 
-def _places(path: Path, header: list[str], mapped: Mapped) -> dict[str, int]:
+def _places(path: Path, header: list[str], mapped: Mapped, row: int) -> dict[str, int]:
     """Our name of a column → its place."""
     places: dict[str, int] = {}
     for ours, theirs in mapped.columns.items():
         if header.count(theirs) != 1:
             what = "is not" if theirs not in header else "is twice"
-            raise ImportFailed(f"{path}: row 1: the column {theirs!r} {what} in the header: {', '.join(header)}")
+            raise ImportFailed(f"{path}: row {row}: the column {theirs!r} {what} in the header: {', '.join(header)}")
         places[ours] = header.index(theirs)
     for name in (*IDS, *ITEMS):
         if name not in places and header.count(name) == 1 and header.index(name) not in places.values():

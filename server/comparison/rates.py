@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from server.comparison.values import OurPerson
 
@@ -24,9 +25,13 @@ class Rates:
     gross_of_class: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, people: Iterable[OurPerson]) -> Rates:
-        """The rates that a month's lines show."""
+    def of(cls, people: Iterable[OurPerson], summaries: Iterable[Mapping[str, Any]] = ()) -> Rates:
+        """The rates that a month's lines show, and those of events that its summaries name."""
         events: dict[str, dict[str, set[Fraction]]] = defaultdict(lambda: defaultdict(set))
+        for summary in summaries:
+            for step, entry in summary.get("steps", {}).items():
+                for kind, shares in entry.get("costs", {}).items():
+                    events[step][kind] |= {Fraction(share) for share in shares}
         tax: dict[Fraction, set[str]] = defaultdict(set)
         bases: dict[str, Counter[Fraction]] = defaultdict(Counter)
         classes: dict[str, Counter[int]] = defaultdict(Counter)

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import openpyxl
 import pytest
 from harness import ROOT
 from hypothesis import given, settings
@@ -140,6 +141,26 @@ def test_lateness_in_another_band_is_named(people):
     assert any("here it is 0.2 %" in reason and line.english in reason for reason in reasons["deductions"]), reasons
 
 
+def test_a_band_that_nobody_else_has_is_known_from_the_regulation(tmp_path: Path):
+    employees = tmp_path / "employees.csv"
+    employees.write_text("employee_id,employment,golongan,amount:tpp,start_date\nA,PNS,II/a,1000000,2005-01-01\n")
+    marks = tmp_path / "marks.csv"
+    days = [day for day in range(1, 32) if day != 5]
+    hours = [(5, "08:50"), (5, "16:00"), *((day, hour) for day in days for hour in ("07:30", "16:30"))]
+    marks.write_text("employee_id,at\n" + "".join(f"A,2026-10-{day:02d}T{at}:00+07:00\n" for day, at in hours))
+    rules = str(ROOT / "regulations" / "tulang-bawang.yaml")
+    words = ["compute", "--regulation", rules, "--employees", str(employees), "--marks", str(marks)]
+    assert tpp([*words, "--month", "2026-10", "--out", str(tmp_path / "out")]) == 0
+    old = tmp_path / "old.csv"
+    # 80 minutes cost 1.25 % of the 40 %; the old list takes the band below, of which no line of the month speaks.
+    old.write_text("employee_id,gross,deductions,dues,tax,net\nA,1000000,4000,0,0,996000\n")
+    options = ("--language", "en", "--out", str(tmp_path / "cmp"), "--format", "csv")
+    assert tpp(["compare", str(old), "--in", str(tmp_path / "out"), *options]) == 1
+    assert (
+        "The old list deducts 0.4 %, here it is 0.5 %" in next((tmp_path / "cmp").rglob("comparison.csv")).read_text()
+    )
+
+
 def test_a_class_of_another_post_is_named(people):
     first = next(one for one in people if one.amounts["gross"] and one.job_class == "7")
     other = next(one for one in people if one.job_class == "9" and one.amounts["gross"] == 5_200_000)
@@ -253,11 +274,36 @@ def test_an_old_list_is_read_with_its_own_names_and_separator(tmp_path: Path):
     assert any("row 3" in note for note in old.notes)
 
 
+def test_titles_above_numbers_of_totals_below_and_other_sheets_are_passed_over(tmp_path: Path):
+    book = openpyxl.Workbook()
+    book.active.append(["Petunjuk"])
+    sheet = book.create_sheet("Oktober")
+    for row in (
+        ["DAFTAR PENERIMAAN TPP"],
+        ["Bulan Oktober 2026"],
+        [],
+        ["No", "NIP", "Diterima"],
+        [1, "198501012010011001", 4_750_000],
+        [],
+        [None, "Jumlah seluruhnya", 4_750_000],
+    ):
+        sheet.append(row)
+    book.save(tmp_path / "lama.xlsx")
+    text = "DAFTAR PENERIMAAN TPP\n\nNo;NIP;Diterima\n1;198501012010011001;4.750.000\n;Jumlah seluruhnya;4.750.000\n"
+    (tmp_path / "lama.csv").write_text(text)
+    for name, row in (("lama.xlsx", 5), ("lama.csv", 4)):
+        old = read_old(tmp_path / name, Mapped({"nip": "NIP", "net": "Diterima"}))
+        assert [(one.row, one.key, one.amounts) for one in old.rows] == [
+            (row, "198501012010011001", {"net": 4_750_000})
+        ]
+        assert any("'Jumlah seluruhnya' is a row of totals; it is not compared" in note for note in old.notes)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nip,total\n1,2\n", "no column is one of gross"),
-        ("name,net\n1,2\n", "no column is employee_id or nip"),
+        ("nip,total\n1,2\n", "has a column for one of gross"),
+        ("name,net\n1,2\n", "has a column for employee_id or nip"),
         ("nip,net\n1,2\n1,3\n", "row 3: 1 stands in row 2 too"),
         ("nip,net\n1,2x\n", "row 2: '2x' is not an amount"),
         ('nip,net\n"1,98501E+17",2\n', "lost its digits"),
