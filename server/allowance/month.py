@@ -122,7 +122,7 @@ def latest_runs(connection: Connection, month: str, agency: str = "") -> list[Ma
 
 
 def table_of(connection: Connection, run: int, name: str) -> pa.Table:
-    """A table of a stored run: payments, lines, days, employees, unresolved or summary."""
+    """A table of a stored run: payments, lines, days, employees, unresolved, summary or unsigned."""
     query = select(run_tables.c.parquet).where(run_tables.c.run == run, run_tables.c.name == name)
     return from_parquet(connection.execute(query).scalar_one())
 

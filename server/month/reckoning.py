@@ -162,11 +162,27 @@ def store(
         "days": reckoned.result.days,
         "employees": reckoned.inputs.employees,
         "unresolved": pa.table(columns),
+        "unsigned": _unsigned(reckoned),
         "summary": pa.table({"json": [json.dumps(summary, ensure_ascii=False, sort_keys=True)]}),
     }
     stored = [{"run": number, "name": name, "parquet": to_parquet(table)} for name, table in tables.items()]
     connection.execute(run_tables.insert(), stored)
     return number
+
+
+def _unsigned(reckoned: Reckoned) -> pa.Table:
+    """The days (`employee_id`, `date`) whose first or last mark no device signed."""
+    marks = reckoned.inputs.marks
+    legacy_marks = marks.filter(pc.equal(marks["source"], events.LEGACY)).to_pylist()
+    seen = {(row["employee_id"], int((row["at"] or row["at_earliest"]).timestamp())) for row in legacy_marks}
+    found = [
+        (row["employee_id"], row["date"])
+        for row in (reckoned.result.days.to_pylist() if seen else ())
+        for at in (row["first_in"], row["last_out"])
+        if at and (row["employee_id"], int(datetime.fromisoformat(at).timestamp())) in seen
+    ]
+    who, days = zip(*dict.fromkeys(found), strict=True) if found else ((), ())
+    return pa.table({"employee_id": pa.array(who, pa.string()), "date": pa.array(days, pa.date32())})
 
 
 def _forget_drafts(connection: Connection, month: str, agency: str) -> None:

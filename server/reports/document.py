@@ -69,10 +69,11 @@ class Legend:
 
 @dataclass(frozen=True)
 class Signatures:
-    """Places to sign, side by side, under a place and a date."""
+    """Places to sign, side by side, under a place and a date; `stamp`: what to write where a duty stamp goes."""
 
     place_and_date: str
     signatories: tuple[Signatory, ...]
+    stamp: str = ""
 
 
 Block = Table | Facts | Statement | Legend | Signatures

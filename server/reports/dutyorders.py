@@ -1,7 +1,5 @@
 """Duty orders (*surat perintah tugas*) that nobody has confirmed yet: whose, where, what each waits for."""
 
-import datetime as dt
-
 from server.reports import pieces
 from server.reports.document import Column, Document, Part, Statement, Table
 from server.reports.language import Language
@@ -36,8 +34,8 @@ def _table(found: tuple[OpenOrder, ...], say: Language) -> Table:
         Column("name", say("name"), "text", 120),
         Column("nip", say("nip"), "code", 92),
         Column("place", say("place"), "text", 120),
-        Column("from", say("from"), "text", 84),
-        Column("to", say("to"), "text", 84),
+        Column("from", say("from"), "date", 84),
+        Column("to", say("to"), "date", 84),
         Column("state", say("status"), "text", 66),
         Column("waits_for", say("waits_for"), "text", 110),
     )
@@ -50,19 +48,11 @@ def _table(found: tuple[OpenOrder, ...], say: Language) -> Table:
             one.name,
             one.nip,
             one.place,
-            _when(one.first, say),
-            _when(one.last, say),
+            pieces.when(one.first),
+            pieces.when(one.last),
             say.named("order_state", one.state),
             say.named("order_waits", one.waits_for),
         )
         for number, one in enumerate(ordered, 1)
     )
     return Table("duty_orders", say("duty_orders_table"), columns, rows)
-
-
-def _when(text: str, say: Language) -> str:
-    """A date, or an instant with its local time of day, as a person writes it; '' for nothing."""
-    if not text:
-        return ""
-    clock = f" {text[11:16]}" if len(text) > len("2026-10-05") else ""
-    return f"{say.date(dt.date.fromisoformat(text[:10]))}{clock}"

@@ -1,9 +1,15 @@
-"""Lists beside a month's payments: differences from an old list, PP 94 warnings, open duty orders, later changes."""
+"""Lists beside a month's payments: differences from an old list, PP 94 warnings, open duty orders, later payments."""
+
+from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from server.comparison.values import Comparison
+
+if TYPE_CHECKING:
+    from server.reports.model import EmployeeMonth, Meta
 
 
 @dataclass(frozen=True)
@@ -38,24 +44,17 @@ class OpenOrder:
 
 
 @dataclass(frozen=True)
-class Arrear:
-    """A line of a later payment (*susulan*) for a locked month: what is paid in addition, or (negative) kept back.
+class LaterPayment:
+    """A later payment (*susulan*) of a locked month: what changed for each person, plus and minus.
 
-    `month`, `paid_in`: YYYY-MM; it comes from the rules of the one and is taxed in the other. `status` is that of
-    the whole later payment of this person.
+    `people` hold the differences alone, so that a net may be negative; `meta` is that of the payment's own run, of the
+    month that it adds to; `paid_in`: the first day of the month of payment, in which it is taxed.
     """
 
-    nip: str
-    name: str
-    account: str
-    month: str
-    paid_in: str
-    status: str
-    date: dt.date | None
-    text: str
-    english: str
-    article: str
-    rupiah: int
+    run: int
+    paid_in: dt.date
+    meta: Meta
+    people: tuple[EmployeeMonth, ...]
 
 
 @dataclass(frozen=True)
@@ -65,4 +64,4 @@ class Lists:
     comparison: Comparison | None = None
     discipline: tuple[DisciplineWarning, ...] | None = None
     orders: tuple[OpenOrder, ...] | None = None
-    arrears: tuple[Arrear, ...] | None = None
+    arrears: tuple[LaterPayment, ...] | None = None

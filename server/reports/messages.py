@@ -78,13 +78,38 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "sptjm": ("Surat Pernyataan Tanggung Jawab Mutlak (SPTJM)", "Statement of Absolute Responsibility (SPTJM)"),
     "sptjm_intro": (
-        "Yang bertanda tangan di bawah ini, selaku pimpinan {agency}, menyatakan dengan sesungguhnya bahwa:",
-        "The undersigned, head of {agency}, truthfully declares that:",
+        "Yang bertanda tangan di bawah ini:",
+        "The undersigned:",
     ),
+    "sptjm_declares": (
+        "selaku pimpinan {agency}, menyatakan dengan sesungguhnya bahwa:",
+        "as head of {agency}, truthfully declares that:",
+    ),
+    "payments_of": ("Daftar pembayaran TPP bulan {month}", "The TPP payment list of {month}"),
+    "arrears_of": (
+        "Daftar susulan TPP bulan {month}, dibayar bulan {paid_in},",
+        "The list of later TPP payments of {month}, paid in {paid_in},",
+    ),
+    "office": ("Jabatan", "Office"),
+    "role_head": ("Kepala Perangkat Daerah", "Head of the Agency"),
+    "role_treasurer": ("Bendahara Pengeluaran", "Treasurer"),
+    "stamp": ("Meterai Rp10.000", "Duty stamp"),
+    "annex": ("Lampiran: Nilai Tanpa Sumber", "Annex: Values without a Source"),
+    "annex_adopted": (
+        "Nilai peraturan berikut tidak bersumber (kepastian A) dan berlaku karena ditetapkan dengan {decree}.",
+        "These values of the regulation have no source (certainty A) and hold because they are adopted by {decree}.",
+    ),
+    "annex_open": (
+        "Nilai peraturan berikut tidak bersumber (kepastian A) dan belum ditetapkan dengan keputusan.",
+        "These values of the regulation have no source (certainty A) and are not adopted by decree yet.",
+    ),
+    "file": ("Berkas", "File"),
+    "line": ("Baris", "Line"),
+    "value": ("Nilai", "Value"),
     "sptjm_1": (
-        "Daftar pembayaran TPP bulan {month} untuk {count} pegawai sejumlah {total} dihitung dari kehadiran, cuti, "
+        "{what} untuk {count} pegawai sejumlah {total} dihitung dari kehadiran, cuti, "
         "surat tugas dan koreksi yang tercatat dan telah kami periksa kebenarannya.",
-        "The TPP payment list of {month} for {count} employees, amounting to {total}, is computed from recorded "
+        "{what} for {count} employees, amounting to {total}, is computed from recorded "
         "attendance, leave, duty orders and corrections whose truth we have examined.",
     ),
     "sptjm_2": (
@@ -136,6 +161,26 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Paid in part, the rest once this is answered: {reason}",
     ),
     "slip_unpaid": ("Tidak dibayarkan: {reason}", "Not paid: {reason}"),
+    "corrections": ("Koreksi", "Corrections"),
+    "asked_by": ("Diminta oleh", "Asked by"),
+    "decided_by": ("Diputuskan oleh", "Decided by"),
+    "correction:forgotten_in": ("lupa rekam masuk", "forgotten mark in"),
+    "correction:forgotten_out": ("lupa rekam pulang", "forgotten mark out"),
+    "correction:outage": ("gangguan mesin", "outage of a kiosk"),
+    "correction:wfh": ("bekerja dari rumah", "working from home"),
+    "correction:wfa": ("bekerja dari mana saja", "working from anywhere"),
+    "correction:other": ("lainnya", "other"),
+    "paper_state:requested": ("menunggu", "waiting"),
+    "paper_state:approved": ("disetujui", "approved"),
+    "paper_state:rejected": ("ditolak", "rejected"),
+    "paper_state:withdrawn": ("ditarik", "withdrawn"),
+    "paper_state:withdrawing": ("diminta ditarik", "asked back"),
+    "objections": ("Keberatan", "Objections"),
+    "objection": ("Keberatan", "Objection"),
+    "answer": ("Jawaban", "Answer"),
+    "objection_state:filed": ("belum dijawab", "not answered"),
+    "objection_state:accepted": ("diterima", "accepted"),
+    "objection_state:rejected": ("ditolak", "rejected"),
     "unsigned": ("tanpa tanda tangan", "unsigned"),
     "slip_net": ("Diterima", "Net"),
     # held

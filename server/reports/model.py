@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
@@ -152,6 +152,35 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """A correction of days: from when to when (dates, or instants), why, on which document, who asked and decided."""
+
+    first: str
+    last: str
+    kind: str
+    document: str
+    reason: str
+    status: str
+    asked_by: str
+    decided_by: str
+
+    def concerns(self, date: dt.date) -> bool:
+        """Whether it speaks of the day."""
+        return self.first[:10] <= date.isoformat() <= (self.last or self.first)[:10]
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What somebody held against the draft, of a day or in all, and what was answered by whom."""
+
+    date: str
+    text: str
+    status: str
+    answer: str
+    answered_by: str
+
+
+@dataclass(frozen=True)
 class EmployeeMonth:
     """One person's month. Money in whole rupiah; `gross − deductions − dues − tax` is `net`."""
 
@@ -173,6 +202,8 @@ class EmployeeMonth:
     lines: tuple[Line, ...]
     unit: str = ""
     reason_english: str = ""
+    corrections: tuple[Correction, ...] = ()
+    objections: tuple[Objection, ...] = ()
 
     def why(self, language: str) -> str:
         """The reason of the status, in `id` or `en`; Indonesian where nobody translated."""
@@ -254,10 +285,21 @@ class MonthReport:
 
     def only(self, employee_id: str) -> "MonthReport":
         """The same month with one person alone: what that person may be handed. ReportRefused if unknown."""
-        chosen = tuple(person for person in self.employees if person.employee_id == employee_id)
-        if not chosen:
+        if not self.has(employee_id):
             raise ReportRefused(f"employee {employee_id} is not in {self.agency.name}, {self.month}")
-        return replace(self, employees=chosen)
+        own = [
+            replace(later, people=tuple(one for one in later.people if one.employee_id == employee_id))
+            for later in self.lists.arrears or ()
+        ]
+        lists = Lists(arrears=tuple(later for later in own if later.people) or None)
+        return replace(self, employees=tuple(self._of(employee_id)), lists=lists)
+
+    def has(self, employee_id: str) -> bool:
+        """Whether a person is in it."""
+        return any(self._of(employee_id))
+
+    def _of(self, employee_id: str) -> Iterator[EmployeeMonth]:
+        return (person for person in self.employees if person.employee_id == employee_id)
 
     def check(self) -> None:
         """Refuse (ReportRefused) a month that does not add up, names anyone twice or strays from its dates."""
@@ -300,12 +342,19 @@ def _problems(report: MonthReport) -> Iterator[str]:
 
 
 def from_tables(
-    payments: Rows, lines: Rows, days: Rows, employees: Rows, meta: Meta, english: Translator | None = None
+    payments: Rows,
+    lines: Rows,
+    days: Rows,
+    employees: Rows,
+    meta: Meta,
+    english: Translator | None = None,
+    unsigned: Container[tuple[str, dt.date]] = (),
 ) -> list[MonthReport]:
     """One report for each agency from the four tables of a computed month, agencies and people in order.
 
     Columns are those of `payments.csv`, `lines.csv`, `days.csv` and `employees.csv`; a missing optional one
-    counts as empty. Raises ReportRefused where a row names somebody the others do not know.
+    counts as empty. `unsigned`: employee and date of days that rest on unsigned marks. Raises ReportRefused where a
+    row names somebody the others do not know.
     """
     people: dict[str, dict[str, Any]] = {}
     for row in employees.to_pylist():
@@ -317,7 +366,7 @@ def from_tables(
         own_lines[row["employee_id"]].append(line_of(row, english))
     own_days: dict[str, list[DayRecord]] = defaultdict(list)
     for row in days.to_pylist():
-        own_days[row["employee_id"]].append(_day(row))
+        own_days[row["employee_id"]].append(_day(row, unsigned))
     agencies: dict[str, list[EmployeeMonth]] = defaultdict(list)
     paid: set[str] = set()
     for row in payments.to_pylist():
@@ -325,7 +374,7 @@ def from_tables(
         if key not in people:
             raise ReportRefused(f"a payment names employee {key}, who is not in the table of employees")
         paid.add(key)
-        person = _person(people[key], row, own_days.get(key, []), own_lines.get(key, []), english)
+        person = person_of(people[key], row, own_days.get(key, []), own_lines.get(key, []), english)
         agencies[_text(people[key].get("agency"))].append(person)
     for name, owners in (("line", own_lines), ("day", own_days)):
         for key in owners.keys() - paid:
@@ -341,9 +390,14 @@ def from_tables(
     ]
 
 
-def _person(
-    row: dict[str, Any], pay: dict[str, Any], days: list[DayRecord], lines: list[Line], english: Translator | None
+def person_of(
+    row: Mapping[str, Any],
+    pay: Mapping[str, Any],
+    days: list[DayRecord],
+    lines: list[Line],
+    english: Translator | None,
 ) -> EmployeeMonth:
+    """A person's month from a row of the employees and one of the payments."""
     reason = _text(pay.get("reason"))
     return EmployeeMonth(
         employee_id=row["employee_id"],
@@ -390,7 +444,7 @@ def line_of(row: Mapping[str, Any], english: Translator | None) -> Line:
     )
 
 
-def _day(row: dict[str, Any]) -> DayRecord:
+def _day(row: dict[str, Any], unsigned: Container[tuple[str, dt.date]]) -> DayRecord:
     date = _date(row["date"])
     if date is None:
         raise ReportRefused(f"a day of employee {row['employee_id']} has no date")
@@ -401,6 +455,7 @@ def _day(row: dict[str, Any]) -> DayRecord:
         _clock(row.get("last_out")),
         int(row.get("late_s") or 0),
         int(row.get("early_s") or 0),
+        (row["employee_id"], date) in unsigned,
     )
 
 

@@ -1,7 +1,7 @@
 """The payment list (*daftar pembayaran*): accounts, amounts, totals, signatures, and the SPTJM."""
 
 from server.reports import pieces
-from server.reports.document import Column, Document, Part, Row, Statement, Table
+from server.reports.document import Block, Column, Document, Facts, Part, Row, Statement, Table
 from server.reports.language import Language
 from server.reports.model import EmployeeMonth, MonthReport
 
@@ -34,7 +34,9 @@ def payment_list(report: MonthReport, say: Language) -> Document:
         anchor="payments",
         landscape=True,
     )
-    return pieces.document(report, say, "payments", (listed, _statement(report, say, len(paid), total)), (table,))
+    annex = _adopted(report, say)
+    own = statement(report, say, say("payments_of", month=say.month(report.first_day)), len(paid), total)
+    return pieces.document(report, say, "payments", (listed, *annex, own), (table,))
 
 
 def _table(paid: tuple[EmployeeMonth, ...], say: Language) -> Table:
@@ -67,21 +69,52 @@ def _row(number: int, person: EmployeeMonth) -> Row:
     )
 
 
-def _statement(report: MonthReport, say: Language, count: int, total: int) -> Part:
-    values = {
-        "month": say.month(report.first_day),
-        "count": say.number(count),
-        "total": say.rupiah(total),
-    }
+def _adopted(report: MonthReport, say: Language) -> tuple[Part, ...]:
+    """The annex that names each value without a source, and what adopts it."""
+    if not report.meta.assumed:
+        return ()
+    columns = (
+        Column("no", say("no"), "count", 24),
+        Column("file", say("file"), "code", 110),
+        Column("line", say("line"), "count", 34),
+        Column("key", say("value"), "text", 190),
+        Column("article", say("article"), "text", 170),
+    )
+    rows = tuple(
+        (number, one.file, one.line, one.key, one.article or say("no_article"))
+        for number, one in enumerate(report.meta.assumed, 1)
+    )
+    decree = report.meta.decree
+    text = say("annex_adopted", decree=decree) if decree else say("annex_open")
+    blocks: tuple[Block, ...] = (
+        Statement("", (text,)),
+        Table("adopted", "", columns, rows),
+        *pieces.signatures(report, say, 1),
+    )
+    return (Part(say("annex"), blocks, anchor="adopted"),)
+
+
+def statement(report: MonthReport, say: Language, what: str, count: int, total: int, anchor: str = "sptjm") -> Part:
+    """The statement of responsibility (SPTJM) for `what` is paid: who signs at the top, a place for the duty stamp."""
+    values = {"what": what, "count": say.number(count), "total": say.rupiah(total)}
+    signer = pieces.signers(report, say)[0]
+    who = (
+        (say("name"), signer.name),
+        (say("nip"), signer.nip),
+        (say("office"), signer.role),
+        (say("agency"), report.agency.name),
+    )
     points = tuple(say(f"sptjm_{number}", **values) for number in (1, 2, 3, 4))
     return Part(
         say("sptjm"),
         (
-            Statement("", (say("sptjm_intro", agency=report.agency.name),)),
+            Statement("", (say("sptjm_intro"),)),
+            Facts(tuple((label, value or pieces.DOTS * 2) for label, value in who)),
+            Statement("", (say("sptjm_declares", agency=report.agency.name),)),
             Statement("", points, numbered=True),
             pieces.amount(say("payments_total"), total, say),
             Statement("", (say("sptjm_end"),)),
-            *pieces.signatures(report, say, 1),
+            *pieces.signatures(report, say, 1, stamp=True),
         ),
-        anchor="sptjm",
+        anchor=anchor,
     )

@@ -40,9 +40,9 @@ def _heading(text: str) -> Strip:
 
 
 def _pairs(facts: Facts, width: float) -> Iterator[Strip]:
-    """Two pairs beside each other, read down the first column and then the second."""
+    """Two pairs beside each other, read down the first column and then the second; one alone has all the width."""
     half = (len(facts.pairs) + 1) // 2
-    label_width, column = 74.0, width / 2
+    label_width, column = 74.0, width / min(len(facts.pairs), 2)
     for place in range(half):
         pairs = facts.pairs[place::half]
         values = [lines(value, column - label_width - 10, _SIZE) for _, value in pairs]
@@ -140,9 +140,17 @@ def _signatures(block: Signatures, width: float) -> Strip:
             left = x + place * column
             for number, line in enumerate(role):
                 _centred(sheet, line, left, column, top - 20 - _LEADING * (number + 1))
+            if block.stamp:
+                _stamp(sheet, run(block.stamp), left + column / 2 - 100, top - 20 - role_height - _SIGN_SPACE + 12)
             _sign(sheet, one, left, column, top - 20 - role_height - _SIGN_SPACE)
 
     return Strip(20 + role_height + _SIGN_SPACE + 2.4 * _LEADING, draw)
+
+
+def _stamp(sheet: Sheet, line: Run, x: float, y: float) -> None:
+    """The place of a duty stamp, left of the signature that runs over it."""
+    sheet.box(x, y, 62, 32, PALE, edge=True)
+    sheet.text(line, x + (62 - line.width(6.4)) / 2, y + 13, 6.4, GREY)
 
 
 def _sign(sheet: Sheet, one: Signatory, left: float, column: float, y: float) -> None:

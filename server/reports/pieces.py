@@ -4,9 +4,11 @@ import datetime as dt
 
 from server.reports.document import Document, Facts, Part, Signatures, Statement, Table
 from server.reports.language import Language, in_words
-from server.reports.model import PARTIAL, PAYABLE, EmployeeMonth, MonthReport
+from server.reports.model import PARTIAL, PAYABLE, EmployeeMonth, MonthReport, Signatory
 
 PAID = "paid"
+DOTS = "." * 24
+"""Where a hand writes what nobody has entered."""
 _FINAL = ("closed", "locked", "susulan", PAID)
 
 
@@ -21,14 +23,6 @@ def document(
 ) -> Document:
     """A document of this month and agency, with its letterhead, its foot and, until locked, its watermark."""
     meta = report.meta
-    foot = say(
-        "foot",
-        regulation=meta.regulation,
-        version=meta.regulation_version,
-        engine=meta.engine_version,
-        digest=meta.input_hash[:16],
-        status=say.named("month_status", meta.status),
-    )
     return Document(
         name=name,
         language=say.code,
@@ -37,9 +31,22 @@ def document(
         letterhead=tuple(line for line in (meta.government, report.agency.name) if line) or (say("tpp"),),
         parts=parts,
         sheets=sheets,
-        foot=foot,
+        foot=foot(report, say),
         numbering="part" if by_part else "document",
         watermark="" if meta.status in _FINAL else say("draft"),
+    )
+
+
+def foot(report: MonthReport, say: Language) -> str:
+    """The foot of each page: by which rules, from what, and where the month stands."""
+    meta = report.meta
+    return say(
+        "foot",
+        regulation=meta.regulation,
+        version=meta.regulation_version,
+        engine=meta.engine_version,
+        digest=meta.input_hash[:16],
+        status=say.named("month_status", meta.status),
     )
 
 
@@ -51,12 +58,18 @@ def notes(report: MonthReport, say: Language, *more: str) -> tuple[Statement, ..
     return (Statement(say("notes"), all_notes, numbered=len(all_notes) > 1),) if all_notes else ()
 
 
-def signatures(report: MonthReport, say: Language, count: int | None = None) -> tuple[Signatures, ...]:
-    """Those who sign (the first `count` of them), or nothing when the month names nobody."""
-    signers = report.signatories[:count]
-    issued = say.date(report.meta.issued) if report.meta.issued else "." * 24
+def signers(report: MonthReport, say: Language) -> tuple[Signatory, ...]:
+    """Those who sign; where the configuration names nobody, the usual roles without names."""
+    return report.signatories or (Signatory(say("role_head")), Signatory(say("role_treasurer")))
+
+
+def signatures(
+    report: MonthReport, say: Language, count: int | None = None, *, stamp: bool = False
+) -> tuple[Signatures, ...]:
+    """Places for those who sign (the first `count` of them), with one for a duty stamp (*meterai*) on demand."""
+    issued = say.date(report.meta.issued) if report.meta.issued else DOTS
     place = f"{report.meta.place}, " if report.meta.place else ""
-    return (Signatures(f"{place}{issued}", signers),) if signers else ()
+    return (Signatures(f"{place}{issued}", signers(report, say)[:count], say("stamp") if stamp else ""),)
 
 
 def status(report: MonthReport, person: EmployeeMonth, say: Language) -> str:
@@ -71,6 +84,13 @@ def clock(text: str) -> dt.time | str:
         return dt.time.fromisoformat(text)
     except ValueError:
         return text
+
+
+def when(text: str) -> dt.date | None:
+    """A date, or an instant as its own local time of day; None for nothing."""
+    if len(text) <= len("2026-10-05"):
+        return dt.date.fromisoformat(text) if text else None
+    return dt.datetime.fromisoformat(text).replace(tzinfo=None)
 
 
 def who(report: MonthReport, person: EmployeeMonth, say: Language) -> Facts:

@@ -6,7 +6,7 @@ from server.reports import pieces
 from server.reports.daycodes import day_code, is_notable, legend, marked
 from server.reports.document import Column, Document, Legend, Part, Row, Table
 from server.reports.language import Language
-from server.reports.model import EmployeeMonth, MonthReport
+from server.reports.model import Correction, DayRecord, EmployeeMonth, MonthReport
 
 
 def recap(report: MonthReport, say: Language) -> Document:
@@ -83,6 +83,8 @@ def _daily(report: MonthReport, say: Language) -> Table:
         Column("late", say("late"), "duration", 60),
         Column("early", say("early"), "duration", 60),
         Column("missing", say("missing"), "count", 60),
+        Column("unsigned", say("unsigned_day"), "count", 60),
+        Column("correction", say("corrections"), "text", 220),
     )
     codes = {marked(day) for person in report.employees for day in person.days}
     meanings = {code: day_code(code).meaning(say.code) for code in codes}
@@ -98,9 +100,22 @@ def _daily(report: MonthReport, say: Language) -> Table:
             day.late,
             day.early,
             day.missing,
+            int(day.unsigned),
+            "; ".join(_told(one, say) for one in _corrections(person, day)),
         )
         for person in report.employees
         for day in person.days
-        if is_notable(day)
+        if is_notable(day) or _corrections(person, day)
     )
     return Table("recap_days", say("recap_days"), columns, rows)
+
+
+def _corrections(person: EmployeeMonth, day: DayRecord) -> list[Correction]:
+    return [one for one in person.corrections if one.concerns(day.date)]
+
+
+def _told(one: Correction, say: Language) -> str:
+    kind, state = say.named("correction", one.kind), say.named("paper_state", one.status)
+    who = {"asked_by": one.asked_by, "decided_by": one.decided_by}
+    more = "".join(f", {say(key).lower()} {name}" for key, name in who.items() if name)
+    return f"{kind} {one.document} ({state}{more})"

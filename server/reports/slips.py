@@ -1,5 +1,6 @@
 """The personal slip: every rupiah of one person's month with its reason, its fact and its article."""
 
+import datetime as dt
 from fractions import Fraction
 from itertools import groupby
 
@@ -7,7 +8,18 @@ from server.reports import pieces
 from server.reports.daycodes import day_code, is_notable, marked
 from server.reports.document import Block, Column, Document, Facts, Part, Row, Statement, Table
 from server.reports.language import Language
-from server.reports.model import HELD, PARTIAL, PAYABLE, WORKING, DayRecord, EmployeeMonth, Line, Meta, MonthReport
+from server.reports.model import (
+    HELD,
+    PARTIAL,
+    PAYABLE,
+    WORKING,
+    Correction,
+    DayRecord,
+    EmployeeMonth,
+    Line,
+    Meta,
+    MonthReport,
+)
 
 _BY_MARKS = ("late", "early", "no_in", "no_out")
 """Kinds of lines for which the times of the day say why."""
@@ -28,6 +40,10 @@ def _slip(report: MonthReport, person: EmployeeMonth, number: int, say: Language
         why = say(key, reason=say.dates_in(person.why(say.code)))
         blocks.append(Facts(((pieces.status(report, person, say), why),), emphasis=True))
     blocks.extend(_days(person, say))
+    if person.corrections:
+        blocks.append(_corrections(person, say))
+    if person.objections:
+        blocks.append(_objections(person, say))
     more = [certainty(report.meta, say)] if any(line.certainty for line in person.lines) else []
     blocks.extend(pieces.notes(report, say, *more))
     return Part(say("slips"), tuple(blocks), anchor=f"slip-{number}", label=person.name, fit=True)
@@ -79,7 +95,9 @@ def _lines(meta: Meta, person: EmployeeMonth, say: Language) -> Table:
 def _line(line: Line, day: DayRecord | None, meta: Meta, say: Language) -> Row:
     what = line.told(say.code) or say.named("kind", line.kind)
     times = _times(day, say) if day and line.kind in _BY_MARKS else ""
-    why = say("working") if line.account == WORKING else " · ".join(part for part in (times, _fact(line, say)) if part)
+    why = (
+        say("working") if line.account == WORKING else " · ".join(part for part in (times, facts_of(line, say)) if part)
+    )
     return (
         say.short_date(line.date) if line.date else "",
         f"{what}\n{why}" if why else what,
@@ -95,7 +113,7 @@ def _times(day: DayRecord, say: Language) -> str:
     return say("times", first=day.first_in or say("dash"), last=day.last_out or say("dash"))
 
 
-def _fact(line: Line, say: Language) -> str:
+def facts_of(line: Line, say: Language) -> str:
     """What the line rests on; a mark that no device signed says so."""
     return f"{line.fact} ({say('unsigned')})" if line.fact.startswith("legacy/") else line.fact
 
@@ -117,6 +135,59 @@ def _same(code: str, days: list[DayRecord], say: Language) -> str:
         for day in days
     )
     return f"{code} · {day_code(code).meaning(say.code)}: {', '.join(shown)}"
+
+
+def _corrections(person: EmployeeMonth, say: Language) -> Table:
+    columns = (
+        Column("date", say("date"), "text", 96),
+        Column("kind", say("kind"), "text", 90, group="correction"),
+        Column("document", say("document"), "text", 140),
+        Column("asked_by", say("asked_by"), "text", 90, empty="dash"),
+        Column("decided_by", say("decided_by"), "text", 90, empty="dash"),
+        Column("state", say("status"), "text", 64, group="paper_state"),
+    )
+    rows = tuple(
+        (
+            span(one, say),
+            one.kind,
+            "\n".join(part for part in (one.document or say("dash"), one.reason) if part),
+            one.asked_by,
+            one.decided_by,
+            one.status,
+        )
+        for one in person.corrections
+    )
+    return Table("corrections", say("corrections"), columns, rows)
+
+
+def span(one: Correction, say: Language) -> str:
+    """From when to when a correction speaks."""
+    texts = [_instant(text, say) for text in (one.first, one.last) if text]
+    return " – ".join(dict.fromkeys(texts))
+
+
+def _instant(text: str, say: Language) -> str:
+    day = say.short_date(dt.date.fromisoformat(text[:10]))
+    return f"{day} {text[11:16]}".rstrip()
+
+
+def _objections(person: EmployeeMonth, say: Language) -> Table:
+    columns = (
+        Column("date", say("date"), "text", 60, empty="dash"),
+        Column("text", say("objection"), "text", 200),
+        Column("answer", say("answer"), "text", 200, empty="dash"),
+        Column("state", say("status"), "text", 80, group="objection_state"),
+    )
+    rows = tuple(
+        (
+            _instant(one.date, say) if one.date else "",
+            one.text,
+            f"{one.answer}\n{one.answered_by}" if one.answer else "",
+            one.status,
+        )
+        for one in person.objections
+    )
+    return Table("objections", say("objections"), columns, rows)
 
 
 def _all_lines(report: MonthReport, say: Language) -> Table:
@@ -152,7 +223,7 @@ def _flat(person: EmployeeMonth, line: Line, meta: Meta, say: Language) -> Row:
         line.account,
         line.kind,
         line.told(say.code),
-        _fact(line, say),
+        facts_of(line, say),
         line.article,
         line.base,
         " × ".join(str(part) for part in factors(line)),

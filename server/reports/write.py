@@ -1,12 +1,13 @@
 """The reports of a month written to files: which reports there are, in which formats, under which names."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from server.errors import ReportRefused
-from server.reports.arrears import arrears
+from server.reports.arrears import arrears, arrears_slips
 from server.reports.atomic import whole_file
 from server.reports.csvfile import write_csv
 from server.reports.differences import differences
@@ -39,6 +40,7 @@ REPORTS: dict[str, Callable[[MonthReport, Language], Document | None]] = {
     "discipline": discipline,
     "duty_orders": duty_orders,
     "arrears": arrears,
+    "arrears_slips": arrears_slips,
 }
 
 
@@ -83,7 +85,7 @@ def write_reports(
     or a language, format or report is unknown; OSError where a file cannot be written.
     """
     chosen = [(form, _known(FORMATS, form, "format")) for form in formats]
-    builders = [_known(REPORTS, name, "report") for name in names]
+    builders = {name: _known(REPORTS, name, "report") for name in names}
     spoken = [Language(code) for code in languages]
     for report in reports:
         report.check()
@@ -91,17 +93,25 @@ def write_reports(
     written = []
     for report, folder in zip(reports, folders, strict=True):
         for say in spoken:
-            built = (build(report, say) for build in builders)
+            built = (build(report, say) for build in builders.values())
             documents = [document for document in built if document is not None]
             if not documents:
                 raise ReportRefused(f"{report.agency.name} {report.month} has no such list")
             for form, files in chosen:
                 for name, write in files(documents):
-                    path = directory / folder / f"{say(f'file:{name}')}.{form}"
+                    path = directory / folder / f"{_stem(name, builders, say)}.{form}"
                     with whole_file(path) as stream:
                         write(stream)
                     written.append(path)
     return written
+
+
+def _stem(name: str, names: Collection[str], say: Language) -> str:
+    """The name of a file. A page of some reports alone is called after them: it takes no other page's place."""
+    stem = say(f"file:{name}")
+    if name != "page" or REPORTS.keys() <= set(names):
+        return stem
+    return "-".join((stem, *(say(f"file:{report}") for report in REPORTS if report in names)))
 
 
 def _known(entries: dict[str, Any], name: str, what: str) -> Any:
@@ -111,9 +121,18 @@ def _known(entries: dict[str, Any], name: str, what: str) -> Any:
 
 
 def _folders(reports: Sequence[MonthReport]) -> list[str]:
-    """A folder for each month and agency; two agencies never share one."""
-    folders = [f"{report.month}-{file_name(report.agency.id)}" for report in reports]
-    for folder in folders:
-        if folders.count(folder) > 1:
-            raise ReportRefused(f"two agencies would be written to {folder}; give them distinct identifiers")
+    """A folder for each month and agency, the same whichever are written; a second report of one has a number."""
+    folders: list[str] = []
+    for report in reports:
+        folder = f"{report.month}-{_folder_name(report.agency.id)}"
+        before = sum(one.agency.id == report.agency.id for one in reports[: len(folders)])
+        folders.append(f"{folder}-{before + 1}" if before else folder)
     return folders
+
+
+def _folder_name(agency: str) -> str:
+    """A name for an agency's folder that no other agency has: where letters had to give way, with a digest."""
+    name = file_name(agency)
+    if name == agency.replace(" ", "-") and "-" not in agency:
+        return name
+    return f"{name}-{sha256(agency.encode()).hexdigest()[:8]}"

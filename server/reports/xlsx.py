@@ -156,8 +156,11 @@ class _Pen:
 
     def __init__(self, sheet: Any, column: Column, say: Language) -> None:
         self._sheet, self._column, self._say = sheet, column, say
-        self._cell = WriteOnlyCell(sheet)
+        # One cell for each format: openpyxl keeps a cell's style itself, so that changing it changes what was written.
+        self._cell, self._number, self._moment = (WriteOnlyCell(sheet) for _ in range(3))
         self._cell.number_format = _FORMATS.get(column.kind, "@")
+        self._number.number_format = _FORMATS.get(column.kind, "General")
+        self._moment.number_format = _MOMENT
         self._days: dict[str, Any] = {}
 
     def cell(self, value: Cell) -> Any:
@@ -181,9 +184,8 @@ class _Pen:
         elif self._column.kind == "duration" and isinstance(value, int):
             cell.value = value / 86_400
         else:
+            cell = self._moment if isinstance(value, dt.datetime) else self._number
             cell.value = value
-            moment = isinstance(value, dt.datetime)
-            cell.number_format = _MOMENT if moment else _FORMATS.get(self._column.kind, "General")
         return cell
 
     def _day(self, code: str) -> Any:

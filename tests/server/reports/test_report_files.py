@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from server.errors import ReportRefused
 from server.reports import page, pdf_text
 from server.reports.atomic import whole_file
-from server.reports.model import MonthReport
+from server.reports.model import Assumed, MonthReport
 from server.reports.write import FORMATS, write_reports
 
 HOSTILE = '=HYPERLINK("http://x")\x1b[31m\u202e<script>alert(1)</script>&<b>'
@@ -284,11 +284,48 @@ def test_what_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_agencies_never_share_a_folder(tmp_path: Path) -> None:
+def test_two_agencies_never_share_a_folder_however_they_are_called_and_whichever_are_written(tmp_path: Path) -> None:
     report = _report(3)
-    twin = replace(report, agency=replace(report.agency, id="kominfo/"))
-    with pytest.raises(ReportRefused, match="two agencies would be written to 2026-10-kominfo"):
-        write_reports([report, twin], tmp_path)
+    names = ("kominfo", "kominfo/", "a b", "a/b", "a-b", "一", "二", "Dinas Kesehatan")
+    reports = [replace(report, agency=replace(report.agency, id=name)) for name in names]
+    written = write_reports(reports, tmp_path, formats=["csv"], names=["held"])
+    folders = list(dict.fromkeys(path.parent.name for path in written))
+    assert len(folders) == len(names)
+    assert [folders[0], folders[2], folders[-1]] == ["2026-10-kominfo", "2026-10-a-b", "2026-10-Dinas-Kesehatan"]
+    for one, folder in zip(reports, folders, strict=True):
+        alone = write_reports([one], tmp_path / "alone", formats=["csv"], names=["held"])
+        assert alone[0].parent.name == folder
+
+
+def test_a_page_of_some_reports_destroys_no_other(tmp_path: Path) -> None:
+    whole = write_reports([_report(3)], tmp_path, formats=["html"])
+    some = write_reports([_report(3)], tmp_path, formats=["html"], names=["held", "recap"])
+    assert [path.name for path in (*whole, *some)] == ["laporan.html", "laporan-rekap-absensi-pembayaran-ditahan.html"]
+    assert 'id="payments"' in whole[0].read_text(encoding="utf-8")
+
+
+def test_where_nobody_is_named_to_sign_the_usual_ones_do(tmp_path: Path) -> None:
+    report = _report(3)
+    for who, name, roles in (
+        ({}, "." * 48, ("Kepala Perangkat Daerah", "Bendahara Pengeluaran")),
+        (report.meta.signatories, "Dr. J. Latuconsina, M.Si.", ("Pengguna Anggaran", "Bendahara Pengeluaran")),
+    ):
+        signed = replace(report, meta=replace(report.meta, signatories=who))
+        write_reports([signed], tmp_path, formats=["pdf", "html"], names=["payments"])
+        first, statement = _pages(tmp_path / "2026-10-kominfo" / "daftar-pembayaran.pdf")
+        assert all(role in first for role in roles)
+        assert f"Nama {name}" in " ".join(statement.split())
+        assert "Meterai Rp10.000" in statement
+
+
+def test_the_annex_names_each_value_that_a_decree_adopts(tmp_path: Path) -> None:
+    assumed = (Assumed("2026.yaml", 72, "tables.discipline", ""),)
+    report = _report(3)
+    adopted = replace(report, meta=replace(report.meta, decree="Keputusan 12/2026", assumed=assumed))
+    write_reports([adopted], tmp_path, formats=["pdf"], names=["payments"])
+    text = " ".join(_pages(tmp_path / "2026-10-kominfo" / "daftar-pembayaran.pdf")[1].split())
+    assert "berlaku karena ditetapkan dengan Keputusan 12/2026" in text
+    assert "2026.yaml 72 tables.discipline tanpa pasal" in text
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
