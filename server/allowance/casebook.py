@@ -19,7 +19,7 @@ from server.allowance.regulation import Regulation, load
 from server.attendance import document
 from server.attendance.calendar import Calendar, days_between
 from server.attendance.document import Document
-from server.errors import RegulationError
+from server.errors import ImportFailed, RegulationError
 
 MONEY = ("gross", "deductions", "dues", "tax", "net")
 
@@ -138,7 +138,10 @@ def read(path: Path, regulation: Regulation | None = None) -> Casebook:
         for table, row in _rows(f"case {place + 1:03d}", facts, calendar, value["month"], first, last):
             rows[table].append(row)
     tables = {name: _table(source, name, rows[name]) for name in COLUMNS}
-    return Casebook(source, regulation, Inputs(**tables, calendar=calendar).checked(), value["month"])
+    try:
+        return Casebook(source, regulation, Inputs(**tables, calendar=calendar).checked(), value["month"])
+    except ImportFailed as cause:
+        raise source.refuse(("cases",), str(cause)) from None
 
 
 def run(book: Casebook) -> list[Outcome]:
@@ -180,9 +183,10 @@ def _table(source: Document, name: str, rows: list[dict[str, Any]]) -> pa.Table:
     columns = {}
     for column, kind in kinds.items():
         values = [row.get(column) for row in rows]
-        if pa.types.is_string(kind):
-            values = [None if value is None else str(value) for value in values]
-        columns[column] = pa.array(values) if pa.types.is_date(kind) and any(values) else pa.array(values, kind)
+        if not pa.types.is_timestamp(kind):
+            # As in a file: what is no number or date is told when the facts are checked.
+            values, kind = [None if value is None else str(value) for value in values], pa.string()
+        columns[column] = pa.array(values, kind)
     return pa.table(columns)
 
 

@@ -228,7 +228,8 @@ class _Resolver:
         main, value = self.main, self.main.value
         for required in ("day", "excuses", "steps"):
             if required not in value:
-                raise main.refuse((), f"'{required}' is missing")
+                only = "; a file that regulations use is none by itself" if "needs" in value else ""
+                raise main.refuse((), f"'{required}' is missing{only}")
         for name, source in self.used.items():
             lacking = [group for group in source.value.get("needs", []) if group not in value.get("groups", {})]
             if lacking:

@@ -26,8 +26,12 @@ EPOCH = date(1970, 1, 1)
 SCOPES = {"agencies": "agency", "sites": "site", "units": "unit", "employees": "employee_id"}
 """Key of an assignment → column of the employees that it matches."""
 
-_TIME = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"}
-_DATE = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_TIME = {
+    "type": "string",
+    "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+    "description": "a time from 00:00 to 23:59:59 (ends_next_day: true for an end after midnight)",
+}
+_DATE = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "a date (YYYY-MM-DD)"}
 _NAMES = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer"]}}
 SCHEMA: dict[str, Any] = {
     "type": "object",

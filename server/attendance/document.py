@@ -140,8 +140,10 @@ def read(path: Path, error: type[ServerError], mark: str = "") -> Document:
     `mark`: a key that the file must have; of one without it no message tells any of the content.
     """
     try:
-        if path.stat().st_size > 4 * MAX_CHARACTERS or not path.is_file():
-            raise error(f"{path}: no file of rules: it is no file, or longer than {MAX_CHARACTERS} characters")
+        if path.exists() and not path.is_file():
+            raise error(f"{path}: is no file; name one, such as regulations/ambon/2026.yaml")
+        if path.stat().st_size > 4 * MAX_CHARACTERS:
+            raise error(f"{path}: longer than {MAX_CHARACTERS} characters")
         text = path.read_text(encoding="utf-8")
     except OSError as cause:
         raise error(f"{path}: cannot be read ({cause.strerror}); check the name and the rights") from None

@@ -375,6 +375,11 @@ def test_shifts_that_overlap_are_told(run: Run, tmp_path: Path) -> None:
         (("--regulation", str(REGULATION)), "two regulations for 2026-10"),
         (("--calendar", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         (("--leave", "nowhere.csv"), "nowhere.csv: cannot be read"),
+        (("--regulation", str(REGULATIONS)), "regulations: is no file; name one"),
+        (
+            ("--regulation", str(REGULATIONS / "national" / "bpjs.yaml")),
+            "'day' is missing; a file that regulations use",
+        ),
     ],
 )
 def test_what_cannot_be_computed_is_refused_in_one_line(
@@ -470,9 +475,11 @@ def test_cases_are_run_and_a_difference_is_shown(tmp_path: Path, capsys: pytest.
     [
         ("{2026-10-05:", "{2026-11-05:", "days.2026-11-05: is no day of 2026-10"),
         ("month: 2026-10", "month: 2026-13", "month: '2026-13' is not a month"),
+        ("dues: {koperasi: 1_500_000}", "dues: {koperasi: -1}", "cases: dues: row 1, column 'rupiah': -1 rupiah"),
+        ("golongan: II/c}", "golongan: II/c, start_date: soon}", "'soon' is not a date"),
     ],
 )
-def test_a_case_with_a_day_of_another_month_is_refused(
+def test_a_case_with_facts_that_cannot_be_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
 ) -> None:
     text = (REGULATIONS / "tests" / "tulang-bawang.yaml").read_text().replace("../", f"{REGULATIONS}/")

@@ -61,7 +61,7 @@ def test_the_zone_is_the_employees_then_the_sites_then_the_calendars() -> None:
         ("zone: WIT", "zone: CET", "c.yaml:2: zone: 'CET' is not one of"),
         ("default_shift: office", "default_shift: day", "c.yaml:15: default_shift: there is no shift 'day'"),
         ('"16:00:30"', '"07:00"', "c.yaml:9: shifts.office.hours.0.end: must be after start"),
-        ('"16:00:30"', '"25:00"', "c.yaml:9: shifts.office.hours.0.end: '25:00' does not match"),
+        ('"16:00:30"', '"25:00"', "c.yaml:9: shifts.office.hours.0.end: '25:00' is not a time from 00:00"),
         ("2026-08-17", "2026-08-32", "c.yaml:5: holidays.0.date: 2026-08-32 is not a date"),
         ("to: 2026-03-17", "to: 2026-01-17", "c.yaml:10: shifts.office.hours.1.to: 2026-01-17 is before"),
         ("units: [jaga]", "units: [jaga], sites: [x]", "c.yaml:17: assignments.0: name exactly one of"),
