@@ -153,7 +153,11 @@ def test_shipped_regulations_name_their_assumptions(name: str) -> None:
         ("- use: tax", "- use: vat", "'vat' is not named in uses"),
         ("national/tax-final-2010.yaml", "national/tax-2011.yaml", "uses.tax: there is no file"),
         ("taxable: [", "taxed: [", "needs the group 'taxable' in groups"),
-        ("needs_document: true", "needs_documents: true", "'needs_documents' is no key that belongs here; did you mean 'needs_document'?"),
+        (
+            "needs_document: true",
+            "needs_documents: true",
+            "'needs_documents' is no key that belongs here; did you mean 'needs_document'?",
+        ),
         ("from: 2024-01-01", "from: 2024-02-30", "from: 2024-02-30 is not a date of the calendar"),
         ("id: dues", "id: tpp_paid", "a second step 'tpp_paid'"),
         ("    absent:", "    no_in:", "written twice in the same place"),
