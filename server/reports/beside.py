@@ -54,8 +54,15 @@ def beside(parts: Services, reports: Sequence[MonthReport], names: Collection[st
         if later := not {"arrears", "arrears_slips"}.isdisjoint(names):
             arrears = list(_arrears(connection, parts, month, staff))
         if not {"slips", "recap"}.isdisjoint(names):
-            objected = _objections(connection, month, now_ms)
-            with_papers = [_with_papers(report, _corrections(connection, report), objected) for report in reports]
+            names_of = {
+                row.officer: row.name for row in connection.execute(select(officers.c.officer, officers.c.name))
+            }
+            objected = _objections(connection, month, names_of, now_ms)
+            corrected = {
+                known_at: _corrections(connection, month, known_at, names_of)
+                for known_at in {report.meta.known_at for report in reports}
+            }
+            with_papers = [_with_papers(report, corrected[report.meta.known_at], objected) for report in reports]
     if "discipline" in names:
         for warning in _warnings(parts, month):
             _add(warned, staff, warning.employee_id, _warning(warning, staff))
@@ -165,15 +172,16 @@ def _changed(row: Mapping[str, Any], words: Words) -> Line:
     return replace(line, before=before, after=after)
 
 
-def _corrections(connection: Connection, report: MonthReport) -> dict[str, list[Correction]]:
+def _corrections(
+    connection: Connection, month: str, known_at: dt.datetime | None, names: Mapping[str, str]
+) -> dict[str, list[Correction]]:
     """Employee → corrections of the month's days, as known when it was reckoned, whatever became of them."""
     table = CORRECTIONS.table
     query = select(table).order_by(table.c.fact)
-    if report.meta.known_at is not None:
-        query = query.where(table.c.recorded_ms <= report.meta.known_at.timestamp() * 1000)
+    if known_at is not None:
+        query = query.where(table.c.recorded_ms <= round(known_at.timestamp() * 1000))
     rows = {row["fact"]: row for row in connection.execute(query).mappings()}
     last = rows.keys() - {row["supersedes"] for row in rows.values()}
-    names = {row.officer: row.name for row in connection.execute(select(officers.c.officer, officers.c.name))}
     found: dict[str, list[Correction]] = defaultdict(list)
     for fact in sorted(last):
         row = asked = rows[fact]
@@ -190,14 +198,16 @@ def _corrections(connection: Connection, report: MonthReport) -> dict[str, list[
             names.get(asked["recorded_by"], asked["recorded_by"]) if asked["status"] == papers.REQUESTED else "",
             decided,
         )
-        if span[0][:7] <= report.month <= (span[1] or span[0])[:7]:
+        if span[0][:7] <= month <= (span[1] or span[0])[:7]:
             found[row["employee_id"]].append(correction)
     return found
 
 
-def _objections(connection: Connection, month: str, now_ms: int) -> dict[str, list[Objection]]:
+def _objections(
+    connection: Connection, month: str, names: Mapping[str, str], now_ms: int
+) -> dict[str, list[Objection]]:
     found: dict[str, list[Objection]] = defaultdict(list)
     for row in objections.listed(connection, now_ms, month):
-        answered = row["recorded_by"] if row["answer"] else ""
+        answered = names.get(row["recorded_by"], row["recorded_by"]) if row["answer"] else ""
         found[row["employee_id"]].append(Objection(row["date"], row["text"], row["status"], row["answer"], answered))
     return found

@@ -79,7 +79,7 @@ def share(line: Line, say: Language) -> str:
 def _lines(meta: Meta, person: EmployeeMonth, say: Language) -> Table:
     columns = (
         Column("date", say("date"), "code", 40),
-        Column("text", say("text"), "text", 168),
+        Column("text", say("text"), "text", 182),
         Column("article", say("article"), "text", 142),
         Column("base", say("base"), "rupiah", 50),
         Column("share", say("share"), "code", 54),
