@@ -88,7 +88,7 @@ def compare(stage: Stage, server: Server, month: SimulatedMonth, out: Path) -> N
     """What the server made of the month beside what people did; any difference must be held, not paid."""
     days, payments, lines = (_result(server, name) for name in ("days", "payments", "lines"))
     truth = {(day.employee_id, day.date): day for day in month.truth}
-    held = {row["employee_id"] for row in payments if row["status"] == "held"}
+    held = {row["employee_id"] for row in payments if row["status"] in ("held", "partial")}
     found = Counter(_difference(day, truth.get((day["employee_id"], str(day["date"]))), held) for day in days)
     found["missing"] = len(set(truth) - {(day["employee_id"], str(day["date"])) for day in days})
     _table(stage, payments, days)
