@@ -50,7 +50,7 @@ def act(connection, directory, step) -> None:
         papers.decide(connection, "leave", [held[-1]["fact"]], what, by=officer, now_ms=NOW_MS)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(FILE | DECISION, min_size=2, max_size=12))
 @example(steps=[BROUGHT, BROUGHT])
 @example(steps=[BROUGHT, DECIDED, ("withdraw", "joko"), ("withdraw", "joko")])
