@@ -33,7 +33,7 @@ def payments(result) -> dict[str, dict]:
     return {row["employee_id"]: row for row in result.payments.to_pylist()}
 
 
-@pytest.mark.parametrize("seed", (0, 1, 2, 3, 5))
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 5])
 def test_no_decision_takes_back_what_is_paid_in_part(seed: int, tmp_path: Path) -> None:
     rng = Random(seed)
     regulation = random_regulation(rng, tmp_path)
