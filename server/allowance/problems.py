@@ -23,7 +23,7 @@ from server.allowance.inputs import COLUMNS, Inputs, moment
 from server.allowance.regulation import Regulation
 from server.attendance.calendar import Calendar, days_between
 from server.attendance.prepare import span
-from server.attendance.rules import COUNTED, IGNORED
+from server.attendance.rules import COUNTED, IGNORED, status_of
 from server.errors import RowsRefused
 
 NIP_DIGITS = 18
@@ -202,7 +202,7 @@ def _papers(
     kinds = {"leave": excuses.leave, "corrections": excuses.corrections}.get(name, {})
     yield from _strangers(name, table, offsets)
     for place, row in enumerate(table.to_pylist(), FIRST_ROW):
-        who, status = row["employee_id"], (row["status"] or "approved").lower()
+        who, status = row["employee_id"], status_of(row)
         if who not in offsets or status in IGNORED:
             continue
         if status not in COUNTED:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from server.attendance.calendar import EPOCH, Calendar, days_between
-from server.attendance.rules import COUNTED, IGNORED, DayRules, Excuses, Window
+from server.attendance.rules import COUNTED, IGNORED, DayRules, Excuses, Window, status_of
 
 Moment = Callable[[str, int, bool], int]
 """(ISO 8601 text, seconds east of UTC, whether it ends something) → Unix seconds."""
@@ -73,7 +73,7 @@ def papers(
     )
     for what, table, code_of in kinds:
         for row in table.to_pylist():
-            who, status = row["employee_id"], (row["status"] or "approved").lower()
+            who, status = row["employee_id"], status_of(row)
             if who not in offsets or status in IGNORED:
                 continue
             name = f"{what} {row.get('order_id') or row['document'] or row.get('from') or row.get('date')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,11 @@ COUNTED = ("approved", "confirmed")
 
 IGNORED = ("rejected", "cancelled", "withdrawn")
 """Status that is as if there were nothing. Every other one is unresolved."""
+
+
+def status_of(paper: Mapping[str, Any]) -> str:
+    """The status of a row of leave, orders or corrections, to compare with COUNTED and IGNORED; none is an approval."""
+    return (paper["status"] or "approved").lower()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from server.attendance import events, legacy
 from server.attendance.assignments import laid_over
 from server.attendance.calendar import Calendar
 from server.attendance.days import ABSENT
-from server.attendance.rules import COUNTED, IGNORED
+from server.attendance.rules import COUNTED, IGNORED, status_of
 from server.errors import NotFound, Refused
 from server.facts import FactKind
 from server.month import rules, staff
@@ -280,7 +280,7 @@ def _open_papers(gathered: Inputs, first: date, last: date, listed: Set[str]) ->
     found: list[Mapping[str, str]] = []
     for what, table in (("leave", gathered.leave), ("order", gathered.orders), ("correction", gathered.corrections)):
         for row in table.to_pylist():
-            status = (row["status"] or "approved").lower()
+            status = status_of(row)
             begin = row["from"] or str(row.get("date") or "")
             within = begin[:10] <= last.isoformat() and (row["to"] or begin)[:10] >= first.isoformat()
             if within and status not in (*COUNTED, *IGNORED) and row["employee_id"] not in listed:

@@ -24,6 +24,7 @@ _KINDS = (
     ("dues", DUES),
     ("objection", OBJECTIONS),
 )
+_COMMON = (("calendars", CALENDARS), ("shifts", SHIFTS), ("sites", SITES), ("months of old marks", LEGACY_MONTHS))
 _SHOWN = 4
 
 
@@ -47,10 +48,6 @@ def recorded(connection: Connection, employees: Iterable[str], after_ms: int, un
 
 def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
     """What concerns everybody in that time: calendars, entries that arrived late, devices that were revoked."""
-    table = CALENDARS.table
-    calendars = connection.execute(
-        select(func.count()).where(table.c.recorded_ms > after_ms, table.c.recorded_ms <= until_ms)
-    ).scalar_one()
     arrived = connection.execute(
         select(func.count()).where(entries.c.received_ms > after_ms, entries.c.received_ms <= until_ms)
     ).scalar_one()
@@ -59,8 +56,8 @@ def common(connection: Connection, after_ms: int, until_ms: int) -> list[str]:
         .where(device_losses.c.recorded_ms > after_ms, device_losses.c.recorded_ms <= until_ms)
         .order_by(device_losses.c.loss)
     ).scalars()
-    told = [f"{calendars} calendars recorded"] if calendars else []
-    for name, kind in (("shifts", SHIFTS), ("sites", SITES), ("months of old marks", LEGACY_MONTHS)):
+    told = []
+    for name, kind in _COMMON:
         known = kind.table.c.recorded_ms
         count = select(func.count()).where(known > after_ms, known <= until_ms)
         if found := connection.execute(count).scalar_one():

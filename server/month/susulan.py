@@ -265,10 +265,10 @@ def _employees(connection: Connection, now_ms: int) -> dict[str, Mapping[str, An
     """Employees as they are on the day of payment, money as numbers; of those who left, what was known last."""
     rows = {row["employee_id"]: row for row in facts.as_of(connection, EMPLOYEES, now_ms)}
     rows |= {row["employee_id"]: row for row in people.employees(connection, now_ms)}
+    told = {employee_id: people.from_columns(row) for employee_id, row in rows.items()}
     return {
-        employee_id: row | {name: int(known[name]) if known.get(name) else None for name in MONEY_INPUTS}
+        employee_id: row | {name: int(text) if (text := told[employee_id].get(name)) else None for name in MONEY_INPUTS}
         for employee_id, row in rows.items()
-        for known in [people.from_columns(row)]
     }
 
 

@@ -20,25 +20,19 @@ from server.reports.write import REPORTS
 CLOSED, LATER = "2026-11-02T09:00", "2026-11-09T09:00"
 
 
+def corrected(server: Server, now: str) -> None:
+    """A day of B1 is corrected: one asks, another approves."""
+    day = ("--from", "2026-10-06", "--document", "K/7", "--reason", "mati lampu")
+    said(server, now, "correction", "request", "B1", "other", *day, "--by", "rina")
+    said(server, now, "correction", "approve", "--document", "K/7", "--by", "joko")
+
+
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Server:
     """A month that was closed, and a later payment: a day of B1 is corrected, one asked and another approved."""
     server = make_office(tmp_path_factory.mktemp("read"))
     said(server, CLOSED, "close", MONTH, "--by", "rina")
-    asked = (
-        "correction",
-        "request",
-        "B1",
-        "other",
-        "--from",
-        "2026-10-06",
-        "--document",
-        "K/7",
-        "--reason",
-        "mati lampu",
-    )
-    said(server, LATER, *asked, "--by", "rina")
-    said(server, LATER, "correction", "approve", "--document", "K/7", "--by", "joko")
+    corrected(server, LATER)
     parts = server.services()
     susulan.susulan_of(parts, MONTH, "", by="rina")
     parts.database.close()
@@ -123,20 +117,7 @@ def test_notes_of_a_month_that_was_stored_with_one_text_still_print(tmp_path: Pa
 
 def test_what_was_corrected_and_held_against_stays_visible(tmp_path: Path) -> None:
     server = make_office(tmp_path)
-    asked = (
-        "correction",
-        "request",
-        "B1",
-        "other",
-        "--from",
-        "2026-10-06",
-        "--document",
-        "K/7",
-        "--reason",
-        "mati lampu",
-    )
-    said(server, CLOSED, *asked, "--by", "rina")
-    said(server, CLOSED, "correction", "approve", "--document", "K/7", "--by", "joko")
+    corrected(server, CLOSED)
     correct(server, "B2", "2026-11-03", CLOSED)
     said(server, CLOSED, "month", "draft", MONTH, "--by", "rina")
     review = ("month", "review", MONTH, "--until", "2026-11-06", "--head-until", "2026-11-09")
