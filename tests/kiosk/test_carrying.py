@@ -46,6 +46,8 @@ from server.people.models import EMPLOYEES
 from simulation import office
 from tests.local_server import LocalServer
 
+EMPLOYEE = "EMP-0001"
+"""With a hyphen, which no base64 of a key has by chance."""
 ROOT = Path(__file__).parents[2]
 NOW_MS = office.midnight_ms(office.days_of("2026-10")[0])
 STALLED = {"state": "stalled", "detail": ""}
@@ -57,14 +59,14 @@ def server(tmp_path_factory):
     running = LocalServer(tmp_path_factory.mktemp("carrying") / "server")
     parts = running.parts
     template = base64.b64encode(struct.pack("<4f", 1, 0, 0, 0)).decode()
-    item = {"employee_id": "E1", "embedder": "dlib", "dimension": 4, "templates": [template], "report": []}
+    item = {"employee_id": EMPLOYEE, "embedder": "dlib", "dimension": 4, "templates": [template], "report": []}
     with parts.database.write() as connection:
         for name in ("rina", "joko"):
             people.add_officer(connection, people.Officer(name, name.title(), "hr", ""), NOW_MS)
             grants.give(connection, name, "hr", valid_from=date(2020, 1, 1), now_ms=1_577_836_800_000)
-        rows = [{"employee_id": "E1", "name": "Siti Lestari", "zone": "WIT"}]
+        rows = [{"employee_id": EMPLOYEE, "name": "Siti Lestari", "zone": "WIT"}]
         facts.record(connection, EMPLOYEES, rows, by="rina", document="test", now_ms=NOW_MS)
-        people.add_person_keys(connection, ["E1"])
+        people.add_person_keys(connection, [EMPLOYEE])
         numbers = enrolment.import_templates(connection, [item], by="joko", now_ms=NOW_MS)
         enrolment.approve(connection, numbers, by="rina", signer=parts.keyring.gallery, now_ms=NOW_MS)
     yield running
@@ -94,7 +96,7 @@ class Kiosk:
     @property
     def person(self) -> str:
         with self.server.parts.database.read() as connection:
-            return people.pseudonyms(connection)["E1"]
+            return people.pseudonyms(connection)[EMPLOYEE]
 
     def held(self) -> list[bytes]:
         with self.server.parts.database.read() as connection:
@@ -393,7 +395,7 @@ def test_nothing_on_a_stick_names_a_person_or_opens_without_the_devices_key(kios
     give(kiosk)
     data = {path.name: path.read_bytes() for path in kiosk.place.iterdir()}
     assert data.keys() == {"000000000000.batch", "checkpoint", "cursor", "delegation", "gallery.sealed", "manifest"}
-    assert not [name for name, found in data.items() if b"Siti" in found or b"E1" in found]
+    assert not [name for name, found in data.items() if b"Siti" in found or EMPLOYEE.encode() in found]
     assert unseal(data["gallery.sealed"], kiosk.device.name, 1, kiosk.device.sealing).people[0].name == "Siti"
     with pytest.raises(ProtocolError):
         unseal(data["gallery.sealed"], kiosk.device.name, 1, X25519PrivateKey.generate())
