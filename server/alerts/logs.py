@@ -258,11 +258,8 @@ def _contacts(connection: Connection, device: str, log: list[Read], at_ms: int) 
             contacts.c.device == device, contacts.c.boot == boot, contacts.c.server_ms <= at_ms
         )
         numbers |= set(connection.execute(of_boot.order_by(contacts.c.contact.desc()).limit(1)).scalars())
-    found = []
-    for row in connection.execute(select(contacts).where(contacts.c.contact.in_(numbers))).mappings():
-        made = Moment(row["boot"], row["boottime_ms"], row["wall_ms"], row["clock"])
-        found.append(Contact(made, row["signed_ms"], row["server_ms"]))
-    return found
+    query = select(contacts).where(contacts.c.contact.in_(numbers)).order_by(contacts.c.contact)
+    return [Contact.of(row) for row in connection.execute(query).mappings()]
 
 
 def _distances(connection: Connection, told: Stated, at_ms: int) -> Distances:

@@ -22,7 +22,6 @@ from server.month.reckoning import CLOSED, DRAFT, Reckoned, Scope
 from server.month.tables import from_parquet
 from server.people import grants
 from server.services import Services
-from server.transparency import service as transparency
 
 _WIB = timedelta(hours=7)
 _DAY = timedelta(days=1)
@@ -70,7 +69,6 @@ def close(parts: Services, order: Close) -> Closed:
     with parts.database.read() as connection:
         if not order.draft:
             _refuse_close(connection, order, now_ms)
-        transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(order.month, order.agency, now_ms), regulation)
     state = DRAFT if order.draft else CLOSED
     with parts.database.write() as connection:

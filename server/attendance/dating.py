@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+RULE = 2
+"""Version of what this module does; kept with every run. 1: all contacts dated alike, and the bounds of a boot without
+contact were sought in the whole log."""
 LATENCY_MS = 10_000
 """A contact may have taken so long; a wall clock that differs by no more agrees with the server."""
 NEAR_MS = 24 * 3_600_000
@@ -15,6 +19,10 @@ KEPT = ("synchronised", "simulated")
 
 SLACK_MS = 60_000
 """What is further out than this cannot be a request on its way: the device's times contradict one another."""
+
+BETTER_MS = 1000
+"""A contact that is not so much less delayed than another of its boot and hour says nothing new."""
+HOUR_MS = 3_600_000
 
 WALL, CONTACT, NEIGHBOURS, SERVER = "wall", "contact", "neighbours", "server"
 
@@ -37,6 +45,12 @@ class Contact:
     signed_ms: int
     server_ms: int
 
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> Contact:
+        """Of a row of contacts."""
+        made = Moment(row["boot"], row["boottime_ms"], row["wall_ms"], row["clock"])
+        return cls(made, row["signed_ms"], row["server_ms"])
+
     @property
     def live(self) -> bool:
         """Whether the batch was signed as it was made: one made earlier says nothing of the time since."""
@@ -46,6 +60,11 @@ class Contact:
     def agrees(self) -> bool:
         """Whether the device's wall clock was right, and kept right."""
         return self.made.clock in KEPT and abs(self.made.wall_ms - self.server_ms) <= LATENCY_MS
+
+    @property
+    def offset_ms(self) -> int:
+        """When the boot began, had the contact taken no time: an upper bound, the better the less it was delayed."""
+        return self.server_ms - self.made.boottime_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +95,30 @@ class Dater:
     """Dates the entries of one device."""
 
     def __init__(self, contacts: Iterable[Contact], log: Sequence[Logged], claimed_ms: int) -> None:
-        """`log`: all entries in order, from the first."""
+        """`contacts`: as they came. `log`: entries in order, from the first that is asked for; where that one's boot
+        has no contact, from the end of the last boot that has."""
         self._contacts: dict[str, list[Contact]] = {}
         contradictory = _boots_that_run_backwards(log)
-        for contact in contacts:
-            if contact.live and contact.made.boot not in contradictory:
+        for contact in telling(contacts):
+            if contact.made.boot not in contradictory:
                 self._contacts.setdefault(contact.made.boot, []).append(contact)
         for known in self._contacts.values():
             known.sort(key=lambda contact: contact.made.boottime_ms)
         self._offsets = self._bound_boots(log, claimed_ms)
 
+    def near(self, moment: Moment) -> list[Contact]:
+        """The contacts by which a moment is dated, none where its boot has none."""
+        known = self._contacts.get(moment.boot)
+        return _near(known, moment.boottime_ms) if known else []
+
     def date(self, moment: Moment) -> Dating:
         """When a moment of a boot in the log was. KeyError for a boot that the log does not have."""
-        known = self._contacts.get(moment.boot)
-        if known is None:
+        near = self.near(moment)
+        if not near:
             low, high = self._offsets[moment.boot]
             return Dating(low + moment.boottime_ms, high + moment.boottime_ms, NEIGHBOURS)
-        near = _near(known, moment.boottime_ms)
         # A contact cannot be heard before it is made, so each is an upper bound; the least delayed is the best.
-        offsets = [contact.server_ms - contact.made.boottime_ms for contact in near]
+        offsets = [contact.offset_ms for contact in near]
         best = near[offsets.index(min(offsets))]
         latest = min(offsets) + moment.boottime_ms
         earliest = latest - LATENCY_MS
@@ -113,7 +137,12 @@ class Dater:
         committed = self.date(moment)
         if committed.latest_ms < entry.after_ms - SLACK_MS or committed.earliest_ms > entry.received_ms + SLACK_MS:
             return Dating(min(entry.after_ms, entry.received_ms) - before_ms, entry.received_ms - before_ms, SERVER)
-        return self.date(Moment(moment.boot, boottime_ms, moment.wall_ms - before_ms, moment.clock))
+        dating = self.date(Moment(moment.boot, boottime_ms, moment.wall_ms - before_ms, moment.clock))
+        if dating.basis == WALL:
+            return dating
+        earliest = min(dating.latest_ms, max(dating.earliest_ms, entry.after_ms - SLACK_MS - before_ms))
+        latest = max(earliest, min(dating.latest_ms, entry.received_ms - before_ms))
+        return replace(dating, earliest_ms=earliest, latest_ms=latest)
 
     def _bound_boots(self, log: Sequence[Logged], claimed_ms: int) -> dict[str, tuple[int, int]]:
         """Boot without contact → least and greatest Unix time of its start, by what came before and after."""
@@ -126,7 +155,7 @@ class Dater:
         for boot in order:
             entries = boots[boot]
             if boot in self._contacts:
-                before = max(before, *(self.date(entry.moment).earliest_ms for entry in entries))
+                before = max(claimed_ms, self.date(entries[-1].moment).earliest_ms)
                 continue
             low = before - min(entry.moment.boottime_ms for entry in entries)
             high = min(entry.received_ms - entry.moment.boottime_ms for entry in entries)
@@ -136,7 +165,7 @@ class Dater:
         for boot in reversed(order):
             entries = boots[boot]
             if boot in self._contacts:
-                after = min(self.date(entry.moment).latest_ms for entry in entries)
+                after = self.date(entries[0].moment).latest_ms
                 continue
             low, high = bounds[boot]
             if after is not None:
@@ -147,6 +176,23 @@ class Dater:
             bounds[boot] = (low, high)
             after = high + min(entry.moment.boottime_ms for entry in entries)
         return bounds
+
+
+def telling(contacts: Iterable[Contact]) -> list[Contact]:
+    """The contacts that date anything: signed as they were made, and of each boot and hour the first, each that is
+    noticeably less delayed than those before it, and each that is much more: it contradicts them.
+
+    Whether one is among them depends on none that came later, and one that is not may be forgotten.
+    """
+    found = []
+    least: dict[tuple[str, int], int] = {}
+    for contact in contacts:
+        hour, offset_ms = (contact.made.boot, contact.server_ms // HOUR_MS), contact.offset_ms
+        known_ms = least.get(hour)
+        if contact.live and (known_ms is None or not known_ms - BETTER_MS <= offset_ms <= known_ms + LATENCY_MS):
+            least[hour] = offset_ms if known_ms is None else min(offset_ms, known_ms)
+            found.append(contact)
+    return found
 
 
 def _boots_that_run_backwards(log: Sequence[Logged]) -> set[str]:

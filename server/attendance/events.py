@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +10,12 @@ import pyarrow as pa
 from sqlalchemy import Connection, RowMapping, select
 
 from protocol import entry
-from protocol.errors import ProtocolError
 from server import facts
 from server.allowance.inputs import COLUMNS
-from server.attendance.dating import Contact, Dater, Dating, Logged, Moment
+from server.attendance import devicelog
+from server.attendance.dating import Dater, Dating, Logged
 from server.attendance.models import LEGACY_MONTHS, legacy_marks
-from server.devices.models import CARRIED, contacts, devices, entries, manifests
+from server.devices.models import devices, manifests
 from server.devices.service import loss
 from server.people import service as people
 
@@ -76,14 +74,18 @@ class Events:
 
 
 def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int) -> Events:
-    """What may have happened from `first_ms` to `last_ms`, as received by `cutoff_ms`."""
+    """What may have happened from `first_ms` to `last_ms`, as received by `cutoff_ms`.
+
+    Conflict when an entry that is needed for it is not stored as its device signed it.
+    """
     employees = {pseudonym: employee for employee, pseudonym in people.pseudonyms(connection).items()}
     marks: list[Mark] = []
     undated: list[Mark] = []
     uncounted: list[Uncounted] = []
     query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
     for device in connection.execute(query).mappings().all():
-        for event in _of_device(connection, device, employees, cutoff_ms):
+        log = devicelog.read(connection, device, first_ms, cutoff_ms)
+        for event in judged(connection, device, employees, log.entries, log.dater, cutoff_ms):
             if event.dating.latest_ms < first_ms or event.dating.earliest_ms > last_ms:
                 continue
             if isinstance(event, Uncounted):
@@ -108,29 +110,6 @@ def _legacy(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
     for row in connection.execute(query.order_by(legacy_marks.c.mark)).mappings():
         dating = Dating(row["earliest_ms"], row["latest_ms"], LEGACY)
         yield Mark(row["employee_id"], LEGACY, row["mark"], row["site"], LEGACY, dating)
-
-
-def _of_device(
-    connection: Connection, device: RowMapping, employees: Mapping[str, str], cutoff_ms: int
-) -> Iterator[Mark | Uncounted]:
-    name = device["device"]
-    log: list[tuple[entry.Entry, Logged]] = []
-    rows = select(entries.c.seq, entries.c.bytes, entries.c.received_ms, entries.c.contact).where(
-        entries.c.device == name, entries.c.quarantined == "", entries.c.received_ms <= cutoff_ms
-    )
-    empty = _empty_contacts(connection, name)
-    for seq, data, received_ms, contact in connection.execute(rows.order_by(entries.c.seq)):
-        try:
-            decoded = entry.decode(data)
-        except ProtocolError:
-            continue
-        if (decoded.device, decoded.seq) == (name, seq):
-            place = bisect_left(empty, (contact,))
-            after_ms = empty[place - 1][1] if place else 0
-            moment = Moment(decoded.boot, decoded.boottime_ms, decoded.wall_ms, decoded.clock)
-            log.append((decoded, Logged(moment, received_ms, after_ms)))
-    dater = Dater(_contacts(connection, name, cutoff_ms), [logged for _, logged in log], device["claimed_ms"])
-    yield from judged(connection, device, employees, log, dater, cutoff_ms)
 
 
 def judged(
@@ -177,25 +156,6 @@ def _why_not(
     if lost is not None and dating.latest_ms > lost[0]:
         return f"after the loss of the device ({lost[1]})"
     return ""
-
-
-def _empty_contacts(connection: Connection, device: str) -> list[tuple[int, int]]:
-    """The contacts at which a device held nothing more to send, in order: number, and the server's time."""
-    query = select(contacts.c.contact, contacts.c.server_ms, contacts.c.status).where(
-        contacts.c.device == device, contacts.c.signed_ms != CARRIED
-    )
-    rows = connection.execute(query.order_by(contacts.c.contact))
-    return [(contact, server_ms) for contact, server_ms, status in rows if json.loads(status).get("backlog") == 0]
-
-
-def _contacts(connection: Connection, device: str, cutoff_ms: int) -> list[Contact]:
-    query = select(contacts).where(contacts.c.device == device, contacts.c.server_ms <= cutoff_ms)
-    return [
-        Contact(
-            Moment(row["boot"], row["boottime_ms"], row["wall_ms"], row["clock"]), row["signed_ms"], row["server_ms"]
-        )
-        for row in connection.execute(query).mappings()
-    ]
 
 
 def _manifests(connection: Connection, device: str) -> list[RowMapping]:

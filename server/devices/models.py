@@ -88,6 +88,8 @@ checkpoints = Table(
     Column("received_ms", BigInteger, nullable=False),
 )
 
+Index("checkpoints_received", checkpoints.c.device, checkpoints.c.received_ms, checkpoints.c.size)
+
 entries = Table(
     "entries",
     metadata,
@@ -138,7 +140,7 @@ contacts = Table(
     Column("status", Text, nullable=False),
 )
 Index("contacts_nonce", contacts.c.device, contacts.c.nonce, unique=True)
-Index("contacts_boot", contacts.c.device, contacts.c.boot)
+Index("contacts_made", contacts.c.device, contacts.c.boot, contacts.c.boottime_ms)
 Index("contacts_heard", contacts.c.device, contacts.c.server_ms)
 
 flags = Table(

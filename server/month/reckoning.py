@@ -23,6 +23,7 @@ from server.allowance.regulation import Regulation
 from server.attendance import events, legacy
 from server.attendance.assignments import laid_over
 from server.attendance.calendar import Calendar
+from server.attendance.dating import RULE
 from server.attendance.days import ABSENT
 from server.attendance.rules import COUNTED, IGNORED, status_of
 from server.errors import NotFound, Refused
@@ -163,7 +164,7 @@ def store(
         "employees": reckoned.inputs.employees,
         "unresolved": pa.table(columns),
         "unsigned": _unsigned(reckoned),
-        "summary": pa.table({"json": [json.dumps(summary, ensure_ascii=False, sort_keys=True)]}),
+        "summary": pa.table({"json": [json.dumps(summary | {"dating": RULE}, ensure_ascii=False, sort_keys=True)]}),
     }
     stored = [{"run": number, "name": name, "parquet": to_parquet(table)} for name, table in tables.items()]
     connection.execute(run_tables.insert(), stored)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.allowance import month as months
+from server.attendance.dating import RULE
 from server.errors import Conflict
 from server.month import reckoning, rules, since, staff
 from server.month.lines import differences
@@ -75,10 +76,12 @@ def _because(
     engine = reckoned.result.summary["engine"]
     if engine != run["engine_version"]:
         told.append(f"engine {run['engine_version']} then, {engine} now")
+    if (then := months.summary_of(connection, run["run"]).get("dating", 1)) != RULE:
+        told.append(f"entries were dated by rule {then} then, by rule {RULE} now")
     if first_ms != last_ms:
         told += since.common(connection, first_ms, last_ms)
         told.append("other facts were known")
-    elif reckoned.result.summary["input_sha256"] != run["input_hash"]:
+    elif not told and reckoned.result.summary["input_sha256"] != run["input_hash"]:
         told.append("the same moment gives other marks: a person's key was destroyed since")
     return told or ["the same facts, rules and engine: the stored run was altered, or the engine is not deterministic"]
 

@@ -28,7 +28,6 @@ from server.people import grants
 from server.people import service as people
 from server.people.models import EMPLOYEES
 from server.services import Services
-from server.transparency import service as transparency
 
 TAX = "tax"
 _PAID = (*PAID_NOW, FORFEITED)
@@ -65,7 +64,6 @@ def susulan_of(parts: Services, month: str, agency: str, *, by: str) -> list[Lat
         bases = [run for run in staff.closed_runs(connection, month) if not agency or run["agency"] == agency]
         if not bases:
             raise Conflict(f"{month} of {agency or 'any agency'} is not locked: there is nothing to add to")
-        transparency.check_stored(connection)
         prepared = [_prepare(connection, run, current, paid_in, acting, now_ms) for run in bases]
     if not any(one.rows for one in prepared):
         waiting = sum(len(one.waiting) for one in prepared)

@@ -20,7 +20,6 @@ from server.month.undisputed import PAID_NOW
 from server.people import grants
 from server.people import service as people
 from server.services import Services
-from server.transparency import service as transparency
 
 REVIEW_DAYS = 5
 HEAD_DAYS = 3
@@ -49,7 +48,6 @@ def draft(parts: Services, month: str, agency: str, *, by: str, why: str = "") -
     regulation = rules.configured(parts)
     with parts.database.read() as connection:
         before = _may_draft(connection, month, agency, by, now_ms)
-        transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(month, agency, now_ms), regulation)
     with parts.database.write() as connection:
         before = _may_draft(connection, month, agency, by, now_ms)
@@ -121,7 +119,6 @@ def approve(parts: Services, month: str, agency: str, *, by: str, changes: int =
         return steps.APPROVED
     regulation = rules.configured(parts)
     with parts.database.read() as connection:
-        transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(month, agency, now_ms), regulation)
         changed = _changed(connection, before, reckoned, now_ms)
     if len(changed) != changes:
@@ -186,7 +183,6 @@ def lock(parts: Services, month: str, agency: str, *, by: str, decree: str = "")
         before = _expect(connection, month, agency, (steps.APPROVED,), "locked")
         if acting.same_person(people.officer(connection, before["made_by"])):
             raise Refused(f"{by} approved {month} for BKPSDM: another officer must lock it")
-        transparency.check_stored(connection)
         reckoned = reckoning.reckon(connection, Scope(month, agency, before["cutoff_ms"]), regulation)
     if reckoned.digest != before["digest"]:
         raise Conflict(

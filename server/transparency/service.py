@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from protocol.checkpoint import stated_size
+from protocol.checkpoint import Checkpoint, stated_size
 from protocol.errors import ProtocolError
 from protocol.merkle import Frontier
 from protocol.tlog import LogProof
@@ -33,6 +34,15 @@ class Log:
     key: str
     size: int
     changes: list[bytes]
+
+
+class Stored(NamedTuple):
+    """An entry as stored; when it came, and by which contact."""
+
+    seq: int
+    bytes: bytes
+    received_ms: int
+    contact: int
 
 
 def held_logs(connection: Connection) -> list[Log]:
@@ -76,26 +86,52 @@ def full_proof(connection: Connection, device: str, seq: int) -> tuple[bytes, Lo
     return data, found if second is None else replace(found, extra=second.encode())
 
 
-def check_stored(connection: Connection) -> None:
-    """Conflict when the entries as stored do not give the root that the device signed and the server acknowledged."""
-    for log in connection.execute(select(logs).order_by(logs.c.device)).mappings():
-        leaves = select(entries.c.bytes).where(entries.c.device == log["device"]).order_by(entries.c.seq)
-        frontier = Frontier().append(connection.execute(leaves).scalars())
-        if not log["size"] and not frontier.size:
-            continue
-        newest = select(checkpoints.c.note).where(
-            checkpoints.c.device == log["device"], checkpoints.c.size == log["size"]
+def first_received(connection: Connection, device: str, since_ms: int) -> int:
+    """The first entry of the first batch with entries that came at `since_ms` or later; the size where none did."""
+    sizes = select(func.min(checkpoints.c.size)).where(
+        checkpoints.c.device == device, checkpoints.c.received_ms >= since_ms
+    )
+    size = connection.execute(sizes).scalar()
+    query = select(func.max(checkpoints.c.size)).where(checkpoints.c.device == device)
+    return connection.execute(query if size is None else query.where(checkpoints.c.size < size)).scalar() or 0
+
+
+def verified(connection: Connection, device: str, first: int, cutoff_ms: int) -> list[Stored]:
+    """Entries as stored, received by `cutoff_ms`, from `first` or a little before it on.
+
+    Conflict when they do not lead from the checkpoint before them to the last: the device signed both. What lies before
+    is not looked at: whoever alters it changes nothing of these, and `hadir audit verify` finds it.
+    """
+    held = (checkpoints.c.device == device) & (checkpoints.c.received_ms <= cutoff_ms)
+    start = connection.execute(
+        select(checkpoints).where(held, checkpoints.c.size <= first).order_by(checkpoints.c.size.desc()).limit(1)
+    ).first()
+    end = connection.execute(select(checkpoints).where(held).order_by(checkpoints.c.size.desc()).limit(1)).first()
+    size = connection.execute(select(logs.c.size).where(logs.c.device == device)).scalar()
+    newest = connection.execute(select(func.max(checkpoints.c.size)).where(checkpoints.c.device == device)).scalar()
+    query = select(entries.c.seq, entries.c.bytes, entries.c.received_ms, entries.c.contact).where(
+        entries.c.device == device, entries.c.seq >= (start.size if start else 0), entries.c.received_ms <= cutoff_ms
+    )
+    rows = [Stored(*row) for row in connection.execute(query.order_by(entries.c.seq))]
+    try:
+        keys = keychanges.chain(connection, device)
+        frontier = Frontier() if start is None else Frontier.decode(start.size, start.frontier)
+        right = size == (newest or 0) and (start is None or _is_signed(frontier, keys.open(start.note)))
+        right = right and all(row.seq == place for place, row in enumerate(rows, start=frontier.size))
+        grown = frontier.append(row.bytes for row in rows)
+        right = right and (_is_signed(grown, keys.open(end.note)) if end else not rows)
+    except ProtocolError:
+        right = False
+    if not right:
+        raise Conflict(
+            f"the log of {device} as stored is not what the device signed: nothing is computed from it; "
+            "see which entry with: hadir audit verify"
         )
-        note = connection.execute(newest).scalar()
-        try:
-            signed = None if note is None else keychanges.chain(connection, log["device"]).open(note)
-        except ProtocolError:
-            signed = None
-        if signed is None or (frontier.size, frontier.root()) != (signed.size, signed.root):
-            raise Conflict(
-                f"the log of {log['device']} as stored is not what the device signed: nothing is computed from it; "
-                "see which entry with: hadir audit verify"
-            )
+    return rows
+
+
+def _is_signed(frontier: Frontier, signed: Checkpoint) -> bool:
+    return (frontier.size, frontier.root()) == (signed.size, signed.root)
 
 
 def add_auditor(connection: Connection, name: str, now_ms: int) -> str:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 import pytest
-from harness import Kiosk
+from harness import NOW_MS, Kiosk
 from sqlalchemy import select
 
 from protocol.keychange import KIND, change_body
 from protocol.note import Signer
 from server.devices import service as devices
 from server.devices.models import device_keys, flags
-from server.transparency.service import check_stored, held_logs
+from server.transparency.service import held_logs, verified
 
 
 @dataclass
@@ -57,7 +57,7 @@ def test_the_new_key_brings_what_was_not_sent_before_the_change_and_what_came_af
     assert kiosk.cursor(kiosk.send(1).content).size == 4
     parts = kiosk.server.services()
     with parts.database.read() as connection:
-        check_stored(connection)
+        verified(connection, kiosk.name, 0, NOW_MS)
         assert devices.device(connection, kiosk.name).verifier == kiosk.signer.verifier
     parts.database.close()
     assert not changing.flags()
