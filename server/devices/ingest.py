@@ -20,7 +20,7 @@ from protocol.note import Signer
 from protocol.request import RequestSignature
 from server.clock import Clock
 from server.database import Database
-from server.devices import keychanges
+from server.devices import keychanges, settling
 from server.devices.models import CARRIED, checkpoints, conflicts, contacts, entries, logs
 from server.devices.service import CLOCK_TOLERANCE_MS, Device, flag
 from server.errors import Refused
@@ -36,7 +36,7 @@ _INSERT = str(
 )
 
 MAX_STATUS = 4096
-"""Bytes of what a device says of itself; each contact's is kept."""
+"""Bytes of what a device says of itself at a contact."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def receive(
     `heard_ms`: when the request began to arrive, if not just now; a slow link and a queue here are no error of the
     device's clock. Nothing else rests on it: what the batch says may have been written until its end.
     `carried`: it came by hand, at a time that says nothing of the device's clock, and may come again.
-    ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before.
+    ProtocolError for bytes that are not this device's batch; Refused for a request that was heard before, or that
+    brings nothing and was overtaken by a later one.
     """
     batch = unpack(body)
     if batch.device != device.name:
@@ -79,8 +80,11 @@ def receive(
     judged = [_judge(device.name, seq, data) for seq, data in enumerate(batch.entries, start=batch.first)]
     epoch, now_ms = database.value("epoch"), clock.now_ms()
     with database.write() as connection:
+        before, _, _ = _held(connection, device.name)
         contact = _contact(connection, batch, signature, now_ms, clock.kind, carried)
         problem, size, root = _store(connection, log_key, batch, judged, checkpoint.root, contact, now_ms)
+        if size == before and not carried:
+            settling.settle(connection, contact, accepted=not problem)
         error_ms = max(batch.wall_ms - now_ms, min(0, batch.wall_ms - (now_ms if heard_ms is None else heard_ms)))
         if abs(error_ms) > CLOCK_TOLERANCE_MS and not carried:
             flag(connection, device.name, "clock", f"differs from the server's by {error_ms / 1000:+.0f} s", now_ms)
