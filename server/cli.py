@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ProtocolError
 from server.commands import (
+    dating,
     devices,
     enrolment,
     grants,
@@ -62,6 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
     people_and_devices = (installation, devices, watch, people, grants, enrolment)
-    for domain in (*people_and_devices, orders, places, legacy, month, workflow, report, proofs):
+    for domain in (*people_and_devices, orders, places, legacy, dating, month, workflow, report, proofs):
         domain.register(commands)
     return parser

@@ -24,7 +24,7 @@ BETTER_MS = 1000
 """A contact that is not so much less delayed than another of its boot and hour says nothing new."""
 HOUR_MS = 3_600_000
 
-WALL, CONTACT, NEIGHBOURS, SERVER = "wall", "contact", "neighbours", "server"
+WALL, CONTACT, NEIGHBOURS, SERVER, DECISION = "wall", "contact", "neighbours", "server", "decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,22 @@ class Dating:
 
     `basis`: `wall` (its own clock, confirmed by a contact), `contact` (a contact in the same boot), `neighbours`
     (no contact in its boot: what came before and after, and when the server first held it), `server` (the device's
-    times contradict what the server saw: between its last contact with nothing left to send and the receipt).
+    times contradict what the server saw: between its last contact with nothing left to send and the receipt),
+    `decision` (what two officers said, within what all that leaves).
     """
 
     earliest_ms: int
     latest_ms: int
     basis: str
+
+    def narrowed(self, decided: tuple[int, int] | None) -> Dating:
+        """With the earliest and latest that were decided; as it is where it leaves them no room, or is as narrow."""
+        if decided is None:
+            return self
+        earliest, latest = max(self.earliest_ms, decided[0]), min(self.latest_ms, decided[1])
+        if earliest > latest or (earliest, latest) == (self.earliest_ms, self.latest_ms):
+            return self
+        return Dating(earliest, latest, DECISION)
 
 
 @dataclass(frozen=True, slots=True)

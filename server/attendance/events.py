@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +15,15 @@ from server import facts
 from server.allowance.inputs import COLUMNS
 from server.attendance import devicelog
 from server.attendance.dating import Dater, Dating, Logged
-from server.attendance.models import LEGACY_MONTHS, legacy_marks
+from server.attendance.models import DATINGS, LEGACY_MONTHS, legacy_marks
 from server.devices.models import devices, manifests
 from server.devices.service import loss
 from server.people import service as people
 
 VISIT_MS = 5 * 60_000
 """No visit lasts longer: a presence that was written later than this after the face was seen counts for nothing."""
+APPROVED = "approved"
+"""Status of a decision that two officers made."""
 LEGACY, COUNTS = "legacy", "yes"
 """Device and source of marks of old machines; what a row of LEGACY_MONTHS says where they count."""
 WIDEST_MS = 12 * 3_600_000
@@ -79,13 +82,14 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
     Conflict when an entry that is needed for it is not stored as its device signed it.
     """
     employees = {pseudonym: employee for employee, pseudonym in people.pseudonyms(connection).items()}
+    decided = decisions(connection, cutoff_ms)
     marks: list[Mark] = []
     undated: list[Mark] = []
     uncounted: list[Uncounted] = []
     query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
     for device in connection.execute(query).mappings().all():
         log = devicelog.read(connection, device, first_ms, cutoff_ms)
-        for event in judged(connection, device, employees, log.entries, log.dater, cutoff_ms):
+        for event in judged(connection, device, employees, log.entries, log.dater, cutoff_ms, decided):
             if event.dating.latest_ms < first_ms or event.dating.earliest_ms > last_ms:
                 continue
             if isinstance(event, Uncounted):
@@ -96,6 +100,15 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
                 marks.append(event)
     marks += _legacy(connection, first_ms, last_ms, cutoff_ms)
     return Events(tuple(marks), tuple(undated), tuple(uncounted))
+
+
+def decisions(connection: Connection, cutoff_ms: int) -> dict[str, tuple[int, int]]:
+    """DEVICE/SEQ → earliest and latest that two officers had said by `cutoff_ms`."""
+    return {
+        row["entry"]: (int(row["earliest_ms"]), int(row["latest_ms"]))
+        for row in facts.as_of(connection, DATINGS, cutoff_ms)
+        if row["status"] == APPROVED
+    }
 
 
 def _legacy(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int) -> Iterator[Mark]:
@@ -119,10 +132,12 @@ def judged(
     log: Iterable[tuple[entry.Entry, Logged]],
     dater: Dater,
     cutoff_ms: int,
+    decided: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> Iterator[Mark | Uncounted]:
     """The presences among entries of a device, each a mark or with the reason why it counts for nothing.
 
-    `employees`: pseudonym to employee; `device`: its row; `cutoff_ms`: until when a loss of it must be known.
+    `employees`: pseudonym to employee; `device`: its row; `cutoff_ms`: until when a loss of it must be known;
+    `decided`: as of `decisions`.
     """
     name = device["device"]
     told = _manifests(connection, name)
@@ -130,7 +145,8 @@ def judged(
     for decoded, logged in log:
         if decoded.kind != "presence":
             continue
-        dating = dater.date_logged(logged, decoded.body["presented_boottime_ms"])
+        derived = dater.date_logged(logged, decoded.body["presented_boottime_ms"])
+        dating = derived.narrowed(decided.get(f"{name}/{decoded.seq}"))
         manifest = next((one for one in reversed(told) if one["issued_ms"] <= dating.latest_ms), told[0])
         employee = employees.get(decoded.body["person"], "")
         reason = _why_not(decoded, dating, manifest, lost, employee)

@@ -18,6 +18,9 @@ SHIFTS = fact_kind("shifts", ("scope", "value", "shift"), ("scope", "value"))
 LEGACY_MONTHS = fact_kind("legacy_months", ("month", "counts"), ("month",))
 """Months in which old fingerprint logs count. `counts`: yes or no; without a row they do not."""
 
+DATINGS = fact_kind("datings", ("entry", "employee_id", "earliest_ms", "latest_ms", "status"), ("entry",))
+"""When a presence was, where a person had to say. `entry`: DEVICE/SEQ; `status`: as in `decisions`."""
+
 # What a machine of before says of somebody; nobody signed it. Rows are only added.
 legacy_marks = Table(
     "legacy_marks",

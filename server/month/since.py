@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from server.allowance.models import CALENDARS, DUES, WORK
-from server.attendance.models import LEGACY_MONTHS, SHIFTS, SITES
+from server.attendance.models import DATINGS, LEGACY_MONTHS, SHIFTS, SITES
 from server.devices.models import device_losses, entries
 from server.month.models import OBJECTIONS
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
@@ -20,6 +20,7 @@ _KINDS = (
     ("leave", LEAVE),
     ("order", ORDERS),
     ("correction", CORRECTIONS),
+    ("dating", DATINGS),
     ("work", WORK),
     ("dues", DUES),
     ("objection", OBJECTIONS),

@@ -1,5 +1,6 @@
 """Every sentence of the reports, in Indonesian and in English."""
 
+from server.reports.messages_dating import DATING
 from server.reports.messages_lists import LISTS
 
 # key: (Indonesian, English). Keys with a colon name values of the computation (a status, a kind of line).
@@ -248,4 +249,5 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "rounding:half_up": ("terdekat, setengah ke atas", "nearest, half up"),
     "rounding:half_even": ("terdekat, setengah ke genap", "nearest, half to even"),
     **LISTS,
+    **DATING,
 }

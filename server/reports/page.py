@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -33,8 +33,11 @@ def shortened(document: Document) -> Document:
     return replace(document, parts=(part,))
 
 
-def write_page(documents: Sequence[Document], out: BinaryIO) -> None:
-    """Write the documents, which are of one agency, month and language, to a binary stream."""
+def write_page(documents: Sequence[Document], out: IO[bytes], heading: str = "") -> None:
+    """Write the documents, which are of one agency, month and language, to a binary stream.
+
+    `heading`: what they are of, unless of TPP.
+    """
     say = Language(documents[0].language)
     template = _environment().get_template("page.html.j2")
     styles = {code: day_code(code) for code in _codes(documents)}
@@ -43,6 +46,7 @@ def write_page(documents: Sequence[Document], out: BinaryIO) -> None:
         documents=documents,
         first=documents[0],
         say=say,
+        heading=heading or say("tpp"),
         codes=classes,
         styles=styles,
         cells=partial(_cells, say, classes),

@@ -1,14 +1,18 @@
 """Presences become marks of employees; what does not count is listed with the reason."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from harness import NOW_MS, claimed_kiosk
+from sqlalchemy import update
 
 from server.attendance import events
+from server.devices.models import entries
+from server.errors import Conflict
 from server.people import service as people
 
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 
 
 def pseudonym(server, employee):
@@ -114,3 +118,57 @@ def test_what_was_received_after_the_cutoff_or_lies_outside_the_span_is_not_seen
     assert heard(kiosk).marks
     assert not heard(kiosk, cutoff=NOW_MS - 1).marks
     assert not heard(kiosk, last=NOW_MS - 120_000).marks
+
+
+@pytest.mark.parametrize("backlog", [0, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_span_of_time_is_read_as_if_all_were(running, seed, backlog):
+    kiosk, draw = claimed_kiosk(running, f"W{seed}{backlog}"), Random(seed)
+    kiosk.status["backlog"] = backlog  # with one, nothing but the log's order bounds a boot without contact
+    person, now_ms, sent, moments = pseudonym(running, "E2"), NOW_MS, 0, []
+    kiosk.booted_ms = now_ms - 1000
+    try:
+        for number in range(60):
+            event = "call" if number == 59 else draw.choice(["mark", "mark", "hours", "boot", "boot", "call"])
+            now_ms += draw.randrange(1, 9) * HOUR if event == "hours" else 60_000
+            if event == "mark":
+                kiosk.mark(person, now_ms)
+                moments.append(now_ms)
+            elif event == "boot":
+                kiosk.boot, kiosk.booted_ms = f"{number:032x}", now_ms
+            elif event == "call":
+                running.set_clock(now_ms + 3000)
+                assert kiosk.send(sent, sent_ms=now_ms + 3000).status_code == 200
+                sent = len(kiosk.entries)
+    finally:
+        running.set_clock(NOW_MS)
+    whole = heard(kiosk, 0, now_ms, now_ms + DAY)
+    assert len(whole.marks) + len(whole.undated) == len(moments)
+    for first_ms in moments:
+        part = heard(kiosk, first_ms, first_ms + 12 * HOUR, now_ms + DAY)
+        for every, some in ((whole.marks, part.marks), (whole.undated, part.undated)):
+            within = [one for one in every if one.dating.latest_ms >= first_ms]
+            assert list(some) == [one for one in within if one.dating.earliest_ms <= first_ms + 12 * HOUR]
+
+
+def test_what_was_received_before_a_span_of_time_is_not_looked_at_and_what_came_in_it_is_verified(kiosk):
+    person = pseudonym(kiosk.server, "E2")
+    for day in range(2):
+        kiosk.server.set_clock(NOW_MS + day * DAY)
+        kiosk.mark(person, NOW_MS + day * DAY - 60_000)
+        assert kiosk.send(day, sent_ms=NOW_MS + day * DAY).status_code == 200
+    kiosk.server.set_clock(NOW_MS)
+    parts = kiosk.server.services()
+    for seq, span in ((0, (NOW_MS + DAY // 2, NOW_MS + DAY)), (1, (NOW_MS - DAY, NOW_MS + DAY))):
+        row = (entries.c.device == kiosk.name) & (entries.c.seq == seq)
+        with parts.database.write() as connection:
+            undo = connection.begin_nested()
+            connection.execute(update(entries).where(row).values(bytes=b"{}"))
+            if seq == 0:
+                found = events.between(connection, *span, NOW_MS + DAY)
+                assert [mark.seq for mark in found.marks if mark.device == kiosk.name] == [1]
+            else:
+                with pytest.raises(Conflict, match=f"log of {kiosk.name} as stored"):
+                    events.between(connection, *span, NOW_MS + DAY)
+            undo.rollback()
+    parts.database.close()
