@@ -15,6 +15,8 @@ def shown_cell(cell: Cell, column: Column, say: Language) -> str:
         return say(column.empty) if column.empty else ""
     if column.kind == "duration" and isinstance(cell, int):
         return duration(cell)
+    if column.kind == "permille" and isinstance(cell, int):
+        return f"{say.decimal(cell, 10)} %"
     if isinstance(cell, int):
         return say.number(cell)
     if isinstance(cell, dt.datetime):

@@ -7,7 +7,7 @@ from typing import Literal
 from server.reports.daycodes import DayCode
 from server.reports.model import Signatory
 
-Kind = Literal["text", "code", "count", "rupiah", "duration", "date", "time", "day"]
+Kind = Literal["text", "code", "count", "rupiah", "duration", "permille", "date", "time", "day"]
 Cell = str | int | dt.date | dt.time | None
 Row = tuple[Cell, ...]
 
@@ -16,9 +16,9 @@ Row = tuple[Cell, ...]
 class Column:
     """A column: a key for machines, a label for people, the kind of its cells, its width in points.
 
-    A `duration` cell is seconds, `rupiah` whole rupiah, `day` a day code; a `date` may have a time of day. `off` shades
-    the whole column. `group`: the cells are keys of this group of the catalogue; `empty`: the message that people see
-    where there is nothing. CSV has the keys, and nothing.
+    A `duration` cell is seconds, `permille` thousandths (read as per cent), `rupiah` whole rupiah, `day` a day code; a
+    `date` may have a time of day. `off` shades the whole column. `group`: the cells are keys of this group of the
+    catalogue; `empty`: the message that people see where there is nothing. CSV has the keys, and nothing.
     """
 
     key: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from server.people import grants
+from server.reports.aggregates import aggregated
 from server.reports.beside import beside
 from server.reports.model import MonthReport
 from server.reports.stored import stored
@@ -32,7 +34,11 @@ def month_reports(
             if not allowed:
                 own, names = _own(acting, reports, names)
             reports = allowed or reports
+        everybody = stored(connection, parts, month) if "aggregates" in names else []
     found = beside(parts, reports, names)
+    if everybody:
+        sums = aggregated(everybody)
+        found = [replace(report, lists=replace(report.lists, aggregates=sums)) for report in found]
     return ([report.only(own) for report in found if report.has(own)] if own else found), list(names)
 
 

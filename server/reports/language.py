@@ -86,6 +86,11 @@ class Language:
         """The first letter of the day of the week."""
         return _DAYS[self.code][value.weekday()][0]
 
+    def decimal(self, value: int, unit: int) -> str:
+        """A count of tenths, hundredths … as a decimal number: 953 tenths are 95,3."""
+        whole, rest = divmod(value, unit)
+        return f"{self.number(whole)}{',' if self.code == 'id' else '.'}{rest:0{len(str(unit)) - 1}d}"
+
     def share(self, numerator: int, denominator: int) -> str:
         """An exact fraction for reading: `2,5 %` where it ends within three decimals, else `1/3`; a count `× 4.000`."""
         if denominator == 1 and numerator > 1:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from server.comparison.values import Comparison
 
 if TYPE_CHECKING:
+    from server.reports.aggregates import Aggregates
     from server.reports.model import EmployeeMonth, Meta
 
 
@@ -65,3 +66,4 @@ class Lists:
     discipline: tuple[DisciplineWarning, ...] | None = None
     orders: tuple[OpenOrder, ...] | None = None
     arrears: tuple[LaterPayment, ...] | None = None
+    aggregates: Aggregates | None = None

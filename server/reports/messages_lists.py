@@ -176,7 +176,24 @@ LISTS: dict[str, tuple[str, str]] = {
     "fact_state:filed": ("diajukan", "filed"),
     "for_month": ("Untuk bulan", "For month"),
     "paid_in": ("Dibayar bulan", "Paid in"),
+    # sums for publication
+    "aggregates": ("Jumlah untuk Diumumkan", "Sums for Publication"),
+    "golongan_group": ("Golongan", "Rank"),
+    "golongan:other": ("PPPK, lainnya", "PPPK, other"),
+    "golongan:all": ("semua", "all"),
+    "people": ("Pegawai dibayar", "People paid"),
+    "attendance": ("Kehadiran", "Attendance"),
+    "kept_back": ("•", "•"),
+    "aggregates_note": (
+        "• Tidak ditampilkan: jumlah kurang dari {least} pegawai, atau jumlah yang dapat mengungkapkannya.",
+        "• Not shown: a sum of fewer than {least} people, or one from which such a sum could be reckoned.",
+    ),
+    "aggregates_once": (
+        "Umumkan sekali, setelah bulan terkunci untuk semua perangkat daerah: dua terbitan mengungkapkan selisihnya.",
+        "Publish once, when the month is locked for all agencies: two editions reveal what differs between them.",
+    ),
     # names of files
+    "file:aggregates": ("jumlah-untuk-diumumkan", "sums-for-publication"),
     "file:differences": ("perbandingan", "comparison"),
     "file:differences_people": ("perbandingan-pegawai", "comparison-people"),
     "file:discipline": ("peringatan-disiplin", "discipline-warnings"),

@@ -11,7 +11,7 @@ from server.reports.language import Language
 from server.reports.pdf_strip import GREY, INK, PALE, RULE, Sheet, Strip
 from server.reports.pdf_text import Run, fitted_size, lines, run
 
-_RIGHT = ("count", "rupiah", "duration")
+_RIGHT = ("count", "rupiah", "duration", "permille")
 _WEEKEND, _OFF_HEAD = "#eef1f4", "#d5dce4"
 
 

@@ -20,7 +20,7 @@ _TABLES = ("payments", "lines", "days", "employees")
 _WIT = dt.timezone(dt.timedelta(hours=9))
 
 
-def stored(connection: Connection, parts: Services, month: str, agency: str) -> list[MonthReport]:
+def stored(connection: Connection, parts: Services, month: str, agency: str = "") -> list[MonthReport]:
     """The reports of a month as stored, an agency each, or of one. NotFound where there is no such month or agency."""
     reports: list[MonthReport] = []
     for run in months.latest_runs(connection, month, agency):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from server.errors import ReportRefused
+from server.reports.aggregates import aggregates
 from server.reports.arrears import arrears, arrears_slips
 from server.reports.atomic import whole_file
 from server.reports.csvfile import write_csv
@@ -41,6 +42,7 @@ REPORTS: dict[str, Callable[[MonthReport, Language], Document | None]] = {
     "duty_orders": duty_orders,
     "arrears": arrears,
     "arrears_slips": arrears_slips,
+    "aggregates": aggregates,
 }
 
 

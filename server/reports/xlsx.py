@@ -21,7 +21,14 @@ from server.reports.language import Language
 from server.reports.safe import clean, looks_like_formula
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FORMATS = {"rupiah": "#,##0", "count": "#,##0", "duration": "[h]:mm:ss", "date": "dd/mm/yyyy", "time": "hh:mm:ss"}
+_FORMATS = {
+    "rupiah": "#,##0",
+    "count": "#,##0",
+    "duration": "[h]:mm:ss",
+    "date": "dd/mm/yyyy",
+    "time": "hh:mm:ss",
+    "permille": "0.0%",
+}
 _MOMENT = "dd/mm/yyyy hh:mm"
 _HEAD_ROWS = 4
 _A4 = "9"
@@ -135,7 +142,9 @@ def _head_cell(sheet: Any, column: Column) -> Any:
 
 
 def _side(column: Column) -> str:
-    return {"rupiah": "right", "count": "right", "duration": "right", "day": "center"}.get(column.kind, "left")
+    return {"rupiah": "right", "count": "right", "duration": "right", "permille": "right", "day": "center"}.get(
+        column.kind, "left"
+    )
 
 
 def _total_row(sheet: Any, columns: tuple[Column, ...], totals: Row) -> list[Any]:
@@ -183,6 +192,8 @@ class _Pen:
             cell.quotePrefix = looks_like_formula(safe)
         elif self._column.kind == "duration" and isinstance(value, int):
             cell.value = value / 86_400
+        elif self._column.kind == "permille" and isinstance(value, int):
+            cell.value = value / 1000
         else:
             cell = self._moment if isinstance(value, dt.datetime) else self._number
             cell.value = value
