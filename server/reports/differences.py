@@ -152,7 +152,7 @@ def _notes(found: Comparison, say: Language) -> list[str]:
 def _flat(found: Comparison, say: Language) -> Table:
     columns = (
         *_person_columns(say),
-        Column("item", say("item"), "code", 80),
+        Column("item", say("item"), "text", 80, group="item"),
         Column("old", say("old"), "rupiah", 80),
         Column("ours", say("ours"), "rupiah", 80),
         Column("difference", say("difference"), "rupiah", 80),

@@ -158,8 +158,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "slip_held": ("Pembayaran ditahan: {reason}", "Payment held: {reason}"),
     "slip_partial": (
-        "Dibayar sebagian, selebihnya menyusul setelah terjawab: {reason}",
-        "Paid in part, the rest once this is answered: {reason}",
+        "Yang tidak dipersoalkan dibayarkan, selebihnya menyusul setelah terjawab: {reason}",
+        "What is not in dispute is paid, the rest once this is answered: {reason}",
     ),
     "slip_unpaid": ("Tidak dibayarkan: {reason}", "Not paid: {reason}"),
     "corrections": ("Koreksi", "Corrections"),
@@ -188,8 +188,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "held": ("Daftar Pembayaran Ditahan", "Held Payments"),
     "held_table": ("Ditahan, dibayarkan setelah alasannya terjawab", "Held, paid once the reason is answered"),
     "held_partial": (
-        "Dibayar sebagian: yang tidak dipersoalkan sekarang, selebihnya sebagai susulan",
-        "Paid in part: what is not in dispute now, the rest as a later payment",
+        "Sebagian: yang tidak dipersoalkan sekarang, selebihnya sebagai susulan",
+        "In part: what is not in dispute now, the rest as a later payment",
     ),
     "held_unpaid": ("Tanpa pembayaran bulan ini", "Without payment this month"),
     "held_amount": ("Ditahan (Rp)", "Held (Rp)"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from server.reports.cells import shown_cell
-from server.reports.daycodes import day_code
+from server.reports.daycodes import MISSING, UNSIGNED, day_code
 from server.reports.document import Column, Row, Table
 from server.reports.language import Language
 from server.reports.pdf_strip import GREY, INK, PALE, RULE, Sheet, Strip
@@ -144,6 +144,15 @@ def _draw_row(
     sheet.rule(left, top - height, x - left, 0.7 if total else 0.25, INK if total else RULE)
 
 
+def _pieces(line: Run, width: float, size: float) -> list[str]:
+    """A code in lines: of two codes one under the other, and the signs of one that is too wide under it."""
+    pieces = line.text.split("+")
+    letters = line.text.rstrip(MISSING + UNSIGNED)
+    if len(pieces) == 1 and letters != line.text and line.width(size) > width:
+        return [letters, line.text[len(letters) :]]
+    return pieces
+
+
 def _draw_day(
     sheet: Sheet,
     column: Column,
@@ -161,7 +170,7 @@ def _draw_day(
     if fill != "#ffffff":
         sheet.box(x, top - height, width, height, fill)
     if code:
-        letters = [run(piece) for piece in cell[0].text.split("+")]
+        letters = [run(piece) for piece in _pieces(cell[0], width - 1, style.size)]
         y = top - height / 2 + style.size * (0.5 * len(letters) - 0.86)
         for line in letters:
             size = fitted_size(line, width - 1, style.size)
