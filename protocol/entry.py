@@ -45,6 +45,16 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
         "reasons": list,
         "measures": dict,
     },
+    "attested": {
+        "person": str,
+        "presented_boottime_ms": int,
+        "source": str,
+        "gallery": int,
+        "tries": int,
+        "first_try": int,
+        "colleague": int,
+        "supervisor": int,
+    },
     "camera": {"state": str, "detail": str},
     "clock_step": {"step_ms": int},
     "manifest_applied": {"manifest": int, "sha256": str, "gallery": int},
@@ -52,6 +62,11 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rtc": {"state": str, "detail": str},
 }
 _ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
+OPTIONAL: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "presence": {"prompt_set": int},
+    "refusal": {"prompt_set": int},
+}
+"""What a kind may carry besides: only devices whose server sent them alternative prompts write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +156,12 @@ def _validate(fields: dict[str, Any]) -> None:
     expected = FIELDS.get(kind)
     if expected is None:
         return
-    if fields.keys() != _ALL[kind]:
+    optional = OPTIONAL.get(kind, {})
+    if fields.keys() - optional.keys() != _ALL[kind]:
         odd = ", ".join(sorted(fields.keys() ^ _ALL[kind]))
         raise ProtocolError(f"entry: a {kind} entry has {', '.join(sorted(expected))}; differs in {odd}")
-    for name, types in expected.items():
-        item = fields[name]
+    for name in fields.keys() - _COMMON:
+        item, types = fields[name], expected.get(name) or optional[name]
         if not isinstance(item, types) or item is True or item is False:
             raise ProtocolError(f"entry: {name} {item!r} of a {kind} entry has the wrong type")
     person = fields.get("person")
@@ -154,6 +170,10 @@ def _validate(fields: dict[str, Any]) -> None:
     presented = fields.get("presented_boottime_ms")
     if presented is not None and not 0 <= presented <= fields["boottime_ms"]:
         raise ProtocolError(f"entry: presented_boottime_ms {presented} lies after boottime_ms {fields['boottime_ms']}")
+    if kind == "attested":
+        for name in ("first_try", "colleague", "supervisor"):
+            if not 0 <= fields[name] < fields["seq"]:
+                raise ProtocolError(f"entry: {name} {fields[name]} of an attested entry is no entry before it")
 
 
 # What needs no escape, and numbers that are surely small enough; anything else is left to `_read`.
@@ -205,4 +225,4 @@ def _orderly(found: re.Match[bytes]) -> bool:
     return int(parts.get("presented", b"0")) <= int(parts["boottime_ms"])
 
 
-_LAYOUTS = {kind.encode(): _layout(kind) for kind in FIELDS}
+_LAYOUTS = {kind.encode(): _layout(kind) for kind in FIELDS if kind != "attested"}

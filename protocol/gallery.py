@@ -94,19 +94,28 @@ def decode(data: bytes) -> Gallery:
 
 def seal(gallery: Gallery, device: str, sealing_key: bytes) -> bytes:
     """The gallery for one device; `sealing_key`: its public X25519 key, 32 bytes."""
-    public = X25519PublicKey.from_public_bytes(sealing_key)
-    return _SUITE.encrypt(gallery.encode(), public, info=_info(device, gallery.version))
+    return seal_bytes(gallery.encode(), "gallery", device, gallery.version, sealing_key)
 
 
 def unseal(sealed: bytes, device: str, version: int, private: X25519PrivateKey) -> Gallery:
     """The gallery sealed for this device and version; ProtocolError when it is for another, or altered."""
+    return decode(unseal_bytes(sealed, "gallery", device, version, private))
+
+
+def seal_bytes(plain: bytes, what: str, device: str, version: int, sealing_key: bytes) -> bytes:
+    """Bytes that only `device` can read, as `what` of this version and as nothing else."""
+    public = X25519PublicKey.from_public_bytes(sealing_key)
+    return _SUITE.encrypt(plain, public, info=_info(what, device, version))
+
+
+def unseal_bytes(sealed: bytes, what: str, device: str, version: int, private: X25519PrivateKey) -> bytes:
+    """Inverse of `seal_bytes`; ProtocolError for what was sealed otherwise, or altered."""
     try:
-        plain = _SUITE.decrypt(sealed, private, info=_info(device, version))
+        return _SUITE.decrypt(sealed, private, info=_info(what, device, version))
     except (InvalidTag, ValueError) as error:
         raise ProtocolError(
-            f"gallery {version}: not sealed for {device} with this key and version, or altered"
+            f"{what} {version}: not sealed for {device} with this key and version, or altered"
         ) from error
-    return decode(plain)
 
 
 def pseudonym(person_key: bytes, employee_id: str) -> str:
@@ -114,5 +123,5 @@ def pseudonym(person_key: bytes, employee_id: str) -> str:
     return hmac.new(person_key, employee_id.encode(), sha256).digest()[:16].hex()
 
 
-def _info(device: str, version: int) -> bytes:
-    return f"hadir-gallery/1 {device} {version}".encode()
+def _info(what: str, device: str, version: int) -> bytes:
+    return f"hadir-{what}/1 {device} {version}".encode()

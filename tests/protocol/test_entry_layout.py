@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol import entry
-from protocol.entry import FIELDS, Entry
+from protocol.entry import FIELDS, OPTIONAL, Entry
 from protocol.errors import ProtocolError
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True)
@@ -26,16 +26,21 @@ PERSONS = st.just("ab" * 16)
 
 @st.composite
 def entries(draw):
-    kind = draw(st.sampled_from([*FIELDS, "attested"]))
+    kind = draw(st.sampled_from([*FIELDS, "foretold"]))
     body = {name: draw(OF_TYPE[types]) for name, types in FIELDS.get(kind, {}).items()}
+    if draw(st.booleans()):
+        body |= {name: draw(OF_TYPE[types]) for name, types in OPTIONAL.get(kind, {}).items()}
     boottime = draw(st.integers(0, 2**53 - 1))
     if "person" in body:
         body["person"] = draw(PERSONS | st.none()) if kind == "refusal" else draw(PERSONS)
     if "presented_boottime_ms" in body:
         body["presented_boottime_ms"] = draw(st.integers(0, boottime))
+    seq = draw(st.integers(kind == "attested", 2**53 - 1))
+    if kind == "attested":
+        body |= {name: draw(st.integers(0, seq - 1)) for name in ("first_try", "colleague", "supervisor")}
     device = draw(st.from_regex(r"[A-Za-z0-9-]{1,32}", fullmatch=True))
     clock = draw(st.sampled_from(entry.CLOCK_STATES))
-    return Entry(device, draw(st.integers(0, 2**53 - 1)), kind, "0b" * 16, boottime, 5, clock, body).encode()
+    return Entry(device, seq, kind, "0b" * 16, boottime, 5, clock, body).encode()
 
 
 def identified(data):

@@ -28,6 +28,10 @@ PRESENCE = Entry(
         "distance_e4": 3100, "margin_e4": None, "liveness": "live", "prompts": ["blink"], "measures": {},
     },
 )  # fmt: skip
+ATTESTED = {
+    "person": "ab" * 16, "presented_boottime_ms": 60_000, "source": "picamera2", "gallery": 3, "tries": 2,
+    "first_try": 1, "colleague": 5, "supervisor": 6,
+}  # fmt: skip
 
 
 def test_an_entry_comes_back_and_is_small():
@@ -50,6 +54,10 @@ def test_an_entry_comes_back_and_is_small():
         ({"body": PRESENCE.body | {"gallery": "3"}}, "gallery"),
         ({"body": PRESENCE.body | {"presented_boottime_ms": 120_001}}, "presented_boottime_ms"),
         ({"body": PRESENCE.body | {"seq": 1}}, "seq"),
+        ({"body": PRESENCE.body | {"prompt_set": True}}, "prompt_set"),
+        ({"body": PRESENCE.body | {"species": ""}}, "species"),
+        ({"kind": "attested", "body": ATTESTED | {"colleague": PRESENCE.seq}}, "colleague"),
+        ({"kind": "attested", "body": ATTESTED | {"first_try": -1}}, "first_try"),
         ({"body": PRESENCE.body | {"prompts": ["x" * 5000]}}, "4096"),
     ],
 )
@@ -58,8 +66,17 @@ def test_an_entry_that_breaks_its_format_names_the_field(change, named):
         replace(PRESENCE, **change).encode()
 
 
+def test_an_attested_entry_and_one_with_alternative_prompts_come_back():
+    for said in (
+        replace(PRESENCE, kind="attested", body=ATTESTED),
+        replace(PRESENCE, body=PRESENCE.body | {"prompt_set": 7}),
+    ):
+        assert entry.decode(said.encode()) == said
+        assert entry.identify(said.encode()) == (said.device, said.seq, said.kind)
+
+
 def test_a_kind_of_the_future_is_kept():
-    later = replace(PRESENCE, kind="attested", body={"by": "x"})
+    later = replace(PRESENCE, kind="foretold", body={"by": "x"})
     assert entry.decode(later.encode()) == later
 
 
