@@ -104,6 +104,7 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     ]
     unresolved += _without_account(result, gathered)
     unresolved += _silence(connection, result, scope)
+    unresolved += _unscored(result, gathered.work)
     unresolved += _open_papers(gathered, first, last, {row["employee_id"] for row in unresolved})
     unresolved += [note for note in found_staff.notes if note["employee_id"] in ids]
     unresolved += [
@@ -212,13 +213,11 @@ def _inputs(
     scope: Scope,
     regulation: Regulation,
 ) -> Inputs:
-    def of(kind: FactKind, name: str, month: str = "") -> pa.Table:
-        held = [
-            row
-            for row in facts.as_of(connection, kind, scope.cutoff_ms)
-            if row["employee_id"] in ids and (not month or row["month"] == month)
-        ]
-        return _table(held, name)
+    def rows_of(kind: FactKind) -> list[dict[str, Any]]:
+        return [row for row in facts.as_of(connection, kind, scope.cutoff_ms) if row["employee_id"] in ids]
+
+    def of(kind: FactKind, name: str) -> pa.Table:
+        return _table(rows_of(kind), name)
 
     return Inputs(
         employees=_table([people.from_columns(row) for row in rows], "employees"),
@@ -226,10 +225,22 @@ def _inputs(
         leave=of(LEAVE, "leave"),
         orders=of(ORDERS, "orders"),
         corrections=of(CORRECTIONS, "corrections"),
-        work=of(WORK, "work", scope.month),
+        work=_table(_scores(rows_of(WORK), scope.month), "work"),
         dues=of(DUES, "dues"),
         calendar=calendar_of(connection, scope.cutoff_ms, regulation),
     )
+
+
+def _scores(rows: Sequence[Mapping[str, Any]], month: str) -> list[Mapping[str, Any]]:
+    """The scores of the month; where it has none, those by which it should have some, so that payments wait for them.
+
+    Those are of earlier months, or were recorded for a month that had not ended. Of a later month that is over none
+    says anything of this one.
+    """
+    own = [row for row in rows if row["month"] == month]
+    return own or [
+        row for row in rows if row["month"] < month or row["month"] >= f"{people.local_day(row['recorded_ms']):%Y-%m}"
+    ]
 
 
 def calendar_of(connection: Connection, cutoff_ms: int, regulation: Regulation) -> Calendar:
@@ -274,6 +285,19 @@ def _silence(connection: Connection, result: Result, scope: Scope) -> list[Mappi
         if month == scope.month and not counts:
             told.append(("old marks", f"{marks} rekaman mesin lama belum dihitung: hadir server legacy count {month}"))
     return [{"employee_id": "", "what": what, "reason": reason} for what, reason in told]
+
+
+def _unscored(result: Result, work: pa.Table) -> list[Mapping[str, str]]:
+    """Measures of which nobody has a score in the month, and the months for which there are some."""
+    month = result.summary["month"]
+    elsewhere = sorted({*work["month"].to_pylist()} - {month})
+    more = f", hanya untuk {', '.join(elsewhere)}" if elsewhere else ""
+    if not len(work):
+        more = ": tidak ada nilai sama sekali, pembayaran tidak menunggunya"
+    return [
+        {"employee_id": "", "what": "scores", "reason": f"tidak ada nilai {measure} untuk {month}{more}"}
+        for measure in result.summary["measures_without_scores"]
+    ]
 
 
 def _open_papers(gathered: Inputs, first: date, last: date, listed: Set[str]) -> list[Mapping[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -38,6 +39,7 @@ def look(
         yield from _examined(connection, known, calendar, regulation, now_ms)
     yield from _rates(known["employees"], regulation)
     yield from _measures(known["work"], regulation)
+    yield from _early(known["work"], f"{people.local_day(now_ms):%Y-%m}")
 
 
 def _examined(
@@ -94,3 +96,10 @@ def _measures(work: pa.Table, regulation: Regulation) -> Iterator[Problem]:
             yield Problem(
                 "work", place, "score", row["employee_id"], f"{row['score']} is above {whole[measure]}, all of it"
             )
+
+
+def _early(work: pa.Table, month: str) -> Iterator[Problem]:
+    """Scores of months that have not ended: who filed them may have meant the month before."""
+    for told, rows in sorted(Counter(work["month"].to_pylist()).items()):
+        if told >= month:
+            yield Problem("work", None, "", "", f"{rows} scores are of {told}, which has not ended: is it that month?")
