@@ -6,7 +6,7 @@ import numpy as np
 
 from kiosk.config import KioskConfig
 from kiosk.device import load_device
-from kiosk.embedder import DlibEmbedder
+from kiosk.embedder import open_embedder
 from kiosk.errors import GalleryError
 from kiosk.gallery import GalleryStore, Site
 from kiosk.matcher import Templates, calibration_of, person_distances
@@ -18,7 +18,8 @@ _MOST_LISTED = 5
 def calibrate(config: KioskConfig) -> list[str]:
     """Sentences on the gallery that the station runs on; GalleryError when there is none."""
     store = GalleryStore(config.state_dir, load_device(config.state_dir))
-    return explain(store.load(DlibEmbedder.identity, DlibEmbedder.dimension))
+    embedder = open_embedder(config.embedder, config.models)
+    return explain(store.load(embedder.identity, embedder.dimension))
 
 
 def explain(site: Site) -> list[str]:

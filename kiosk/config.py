@@ -37,6 +37,8 @@ class KioskConfig:
     `sync_every_s`: seconds between two contacts with the server. `keep_days`: how long entries stay here after the
     server had them; longer than the oldest backup that the server may be restored from. `light`: whether a white lamp
     plays the light code that liveness reads back from the face; without it a screen steered live is not refused.
+    `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
+    folder with the files of the latter.
     """
 
     state_dir: Path
@@ -47,6 +49,8 @@ class KioskConfig:
     sync_every_s: float = 15.0
     keep_days: int = 120
     light: Literal["none", "lamp"] = "none"
+    embedder: str = "dlib"
+    models: Path = Path("/opt/hadir/models")
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from kiosk.camera import open_camera
 from kiosk.clock import SystemClock
 from kiosk.config import KioskConfig
 from kiosk.device import load_device
-from kiosk.embedder import DlibEmbedder
+from kiosk.embedder import Embedder, open_embedder
 from kiosk.enrolment import Enrolment, enrol_from_camera, enrol_from_photos
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
@@ -29,10 +29,11 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         SyncError: the server was not reached or refused the code; nothing is pending there.
     """
     device = load_device(config.state_dir)
+    embedder = open_embedder(config.embedder, config.models)()
     enrolment = (
-        _from_photos(photos)
+        _from_photos(photos, embedder)
         if photos is not None
-        else _from_camera(camera_url, lambda text: show(say(text, config.language)) if text else None)
+        else _from_camera(camera_url, embedder, lambda text: show(say(text, config.language)) if text else None)
     )
     rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in enrolment.templates]
     body = canonical.encode(
@@ -56,19 +57,19 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
     )
 
 
-def _from_photos(folder: Path) -> Enrolment:
+def _from_photos(folder: Path, embedder: Embedder) -> Enrolment:
     if not folder.is_dir():
         raise EnrolmentError(f"{folder} is no folder of photos")
     return enrol_from_photos(
-        sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES), DlibEmbedder()
+        sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES), embedder
     )
 
 
-def _from_camera(url: str, show: Callable[[str], None]) -> Enrolment:
+def _from_camera(url: str, embedder: Embedder, show: Callable[[str], None]) -> Enrolment:
     tracker = FaceTracker()
     camera = open_camera(url)
     try:
-        return enrol_from_camera(camera, tracker, DlibEmbedder(), show)
+        return enrol_from_camera(camera, tracker, embedder, show)
     finally:
         camera.close()
         tracker.close()

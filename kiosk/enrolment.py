@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kiosk import quality
 from kiosk.answers import TURNS, Measure
-from kiosk.embedder import Embedder, cut
+from kiosk.embedder import Embedder, continuity, cut
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.liveness import Liveness, LivenessSettings
@@ -35,11 +35,9 @@ class Camera(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentSettings:
-    """`apart`: Euclidean distance from the middle template beyond which a shot is an outlier; angles in degrees,
-    times in seconds. Turned poses are kept small: at 30° a template is .4 from the frontal one."""
+    """Angles in degrees, times in seconds. Turned poses are small: at 30° a template is .4 from the frontal one."""
 
     least_templates: int = 5
-    apart: float = 0.5
     straight: float = 7.0
     turned: tuple[float, float] = (9.0, 26.0)
     raised: tuple[float, float] = (5.0, 22.0)
@@ -106,7 +104,7 @@ def enrol_from_photos(
                 vectors.append((number, vector))
     finally:
         tracker.close()
-    kept, report = without_outliers(vectors, report, settings.apart)
+    kept, report = without_outliers(vectors, report, embedder.apart)
     if not len(kept):
         lines = "; ".join(str(line) for line in report) or "no files were given"
         raise EnrolmentError(f"nobody can be enrolled from these photos: {lines}. Take a frontal photo in good light.")
@@ -128,7 +126,7 @@ def _photo(
 def without_outliers(
     vectors: list[tuple[int, NDArray[np.float32]]], report: list[ShotReport], apart: float
 ) -> tuple[NDArray[np.float32], list[ShotReport]]:
-    """Templates near the middle one; the lines of the others say how far off they are."""
+    """Templates within `apart` of the middle one; the lines of the others say how far off they are."""
     if not vectors:
         return np.zeros((0, 0), np.float32), report
     rows = np.stack([vector for _, vector in vectors])
@@ -169,7 +167,7 @@ class _Guide:
             report.append(ShotReport(pose or "frontal", "ok"))
             vectors.append((number, self._embed(frame, face)))
         self._say("", self._now_s)
-        kept, report = without_outliers(vectors, report, self._settings.apart)
+        kept, report = without_outliers(vectors, report, self._embedder.apart)
         if len(kept) < self._settings.least_templates:
             lines = "; ".join(str(line) for line in report)
             raise EnrolmentError(f"too few shots agree on one person: {lines}. Start again with one person alone.")
@@ -178,12 +176,13 @@ class _Guide:
     def _prove_living(self, rng: random.Random) -> Measure:
         """The straight look of a person shown to be alive."""
         liveness, identified = None, False
+        asking = replace(self._settings.liveness, **continuity(self._embedder))
         while liveness is None or liveness.verdict is None:
             frame, face, others = self._next()
             if face is not None and (liveness is None or face.track != self._track):
                 # Nothing was asked yet (see _next): somebody walked in, or past.
                 liveness, identified, self._track = (
-                    Liveness(self._settings.liveness, rng, frame.time_s),
+                    Liveness(asking, rng, frame.time_s),
                     False,
                     face.track,
                 )

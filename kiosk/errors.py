@@ -21,6 +21,10 @@ class GalleryError(KioskError, ValueError):
     """A gallery that is missing, corrupt, for another device or of another embedder."""
 
 
+class ModelError(KioskError, ValueError):
+    """An embedder that is not there: unknown, its file absent, or with another hash than its manifest says."""
+
+
 class EnrolmentError(KioskError, ValueError):
     """Photos or frames from which nobody can be enrolled: names each file and its reason."""
 

@@ -15,8 +15,8 @@ from kiosk.clock import Clock, FrameClock, SystemClock, look_at_rtc
 from kiosk.config import KioskConfig
 from kiosk.control import ControlSocket
 from kiosk.device import Device, load_device, refreshed
-from kiosk.embedder import DlibEmbedder, EmbedderWorker
-from kiosk.errors import CameraError, ClaimError, GalleryError, JournalError
+from kiosk.embedder import Described, EmbedderWorker, Factory, continuity, open_embedder
+from kiosk.errors import CameraError, ClaimError, GalleryError, JournalError, ModelError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
@@ -53,16 +53,21 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
             if camera is None:
                 return
         stack.callback(camera.close)
-        embedder = EmbedderWorker(DlibEmbedder)
+        model = _wait_for_model(config, indicator, stop)
+        if model is None:
+            return
+        embedder = EmbedderWorker(model)
         stack.callback(embedder.close)
         tracker = FaceTracker()
         stack.callback(tracker.close)
         store = GalleryStore(config.state_dir, device)
-        site, fault = _first_site(store, clock)
+        site, fault = _first_site(store, model, clock)
         if fault:
             indicator.show("fault", fault)
         light = LightSettings() if config.light == "lamp" else None
-        settings = StationSettings(language=config.language, liveness=LivenessSettings(light=light))
+        settings = StationSettings(
+            language=config.language, liveness=LivenessSettings(light=light, **continuity(model))
+        )
         tries = _tries_of_today(journal)
         station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)
         if isinstance(clock, SystemClock):
@@ -70,7 +75,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         control = ControlSocket(
             config.state_dir / "station.sock",
             {
-                "apply": lambda request: _apply(station, store, clock),
+                "apply": lambda request: _apply(station, store, model, clock),
                 "change_key": lambda request: _change_key(journal, config.state_dir),
                 "prune": lambda request: _prune(journal, refreshed(config.state_dir, device), config, request),
                 "status": lambda request: station.status(),
@@ -114,9 +119,21 @@ def _wait_for_camera(
     return None
 
 
-def _first_site(store: GalleryStore, clock: Clock) -> tuple[Site, str]:
+def _wait_for_model(config: KioskConfig, indicator: Indicator, stop: threading.Event) -> Factory | None:
+    """An embedder that is not there is shown and waited for, as a camera is; None when asked to stop."""
+    while not stop.is_set():
+        try:
+            return open_embedder(config.embedder, config.models)
+        except ModelError as error:
+            indicator.show("fault", str(error))
+            notify(READY="1", WATCHDOG="1", STATUS=f"waiting for the embedder: {error}")
+            stop.wait(_REOPEN_EVERY_S)
+    return None
+
+
+def _first_site(store: GalleryStore, model: Described, clock: Clock) -> tuple[Site, str]:
     """What to start with; a gallery that cannot be used is reported and waited for, not fatal."""
-    identity, dimension = DlibEmbedder.identity, DlibEmbedder.dimension
+    identity, dimension = model.identity, model.dimension
     try:
         fresh = store.apply(identity, dimension, clock.read().wall_ms)
         return fresh or store.load(identity, dimension), ""
@@ -152,9 +169,9 @@ def _tries_of_today(journal: Journal) -> Tries:
     return tries
 
 
-def _apply(station: Station, store: GalleryStore, clock: Clock) -> dict[str, Any]:
+def _apply(station: Station, store: GalleryStore, model: Described, clock: Clock) -> dict[str, Any]:
     try:
-        site = store.apply(DlibEmbedder.identity, DlibEmbedder.dimension, clock.read().wall_ms)
+        site = store.apply(model.identity, model.dimension, clock.read().wall_ms)
     except GalleryError as error:
         return {"error": str(error)}
     if site is not None:

@@ -10,6 +10,10 @@ from importlib import import_module
 from kiosk.errors import KioskError
 
 _COMMANDS = {
+    "embedders": (
+        "simulation.evaluate.embedders",
+        "dlib by 68 or 5 points, with jitter, and ONNX models: FNMR and time",
+    ),
     "guess": ("simulation.evaluate.guess", "the chance that a film made beforehand passes the prompts and the light"),
     "identify": ("simulation.evaluate.identify", "open-set identification: who is named, missed, or named wrongly"),
     "liveness": ("simulation.evaluate.liveness", "rendered attacks and living heads in closed loop: APCER and BPCER"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -59,6 +60,12 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
     if not people:
         raise EnrolmentError(f"{folder} holds no photos: give a folder of <identity>/<photos>")
     return people
+
+
+def add_embedder(parser: argparse.ArgumentParser) -> None:
+    """The options that choose an embedder, as in a kiosk's configuration."""
+    parser.add_argument("--embedder", default="dlib", metavar="NAME", help="dlib, or onnx:NAME of models.yaml (dlib)")
+    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="files of ONNX models")
 
 
 def half_of(identity: str) -> str:

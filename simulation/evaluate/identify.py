@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from kiosk.embedder import open_embedder
 from kiosk.errors import EnrolmentError
 from simulation.evaluate import rates
-from simulation.evaluate.captures import capture, counted, half_of, people_in
+from simulation.evaluate.captures import add_embedder, capture, counted, half_of, people_in
 from simulation.evaluate.degrade import KINDS
 from simulation.evaluate.extrapolate import extrapolate
 from simulation.evaluate.splits import Peer, Run, Searched, compare_faces, run, score
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str]) -> int:
     people = {one: photos[: options.most] for one, photos in folder.items() if options.half in ("all", half_of(one))}
     if len(people) < _FEWEST_PEOPLE:
         raise EnrolmentError(f"{options.folder} holds {len(people)} people to measure: at least three are needed")
-    captures = capture(people, options.degrade, options.seed, options.jobs)
-    extra = capture(people_in(options.distractors), "none", options.seed, options.jobs) if options.distractors else {}
+    embedder = open_embedder(options.embedder, options.models)
+    captures = capture(people, options.degrade, options.seed, options.jobs, embedder)
+    others = people_in(options.distractors) if options.distractors else {}
+    extra = capture(others, "none", options.seed, options.jobs, embedder)
     done = run(
         captures,
         enrol=options.enrol,
@@ -38,11 +41,12 @@ def main(arguments: Sequence[str]) -> int:
         seed=options.seed,
         splits=options.splits,
         distractors=extra,
+        embedder=embedder,
     )
     report = report_of(done, options.seed)
     setting = {name: getattr(options, name) for name in ("enrol", "shots", "seed", "splits", "degrade", "half", "most")}
     report = report | {"people": len(people), "photos": sum(map(len, people.values())), "settings": setting}
-    report["distractors"] = len(extra)
+    report |= {"distractors": len(extra), "embedder": embedder.identity}
     if options.plot:
         curves = {"hadir": rates.curve(*(_scores(done.searches, mated).values for mated in (True, False)))}
         rates.draw_det(options.plot, curves, ("FPIR", "FNIR"))
@@ -169,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--distractors", type=Path, metavar="DIR2", help="further people, enrolled and never searching")
     parser.add_argument("--half", choices=("all", "a", "b"), default="all", help="a: tuned on, b: held out")
     parser.add_argument("--most", type=_positive, metavar="M", help="take only the first M photos of each person")
+    add_embedder(parser)
     parser.add_argument("--jobs", type=_positive, default=2, help="processes that embed (2)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")
     parser.add_argument("--json", action="store_true", help="as one JSON object")

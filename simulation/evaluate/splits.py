@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.embedder import DlibEmbedder
-from kiosk.enrolment import EnrolmentSettings, ShotReport, without_outliers
+from kiosk.embedder import Described, DlibEmbedder
+from kiosk.enrolment import ShotReport, without_outliers
 from kiosk.errors import EnrolmentError
 from kiosk.matcher import Templates, calibration_of, search
 from kiosk.values import Match
 from protocol.calibration import Calibration
 from simulation.evaluate.captures import Capture
 
-_APART = EnrolmentSettings().apart
 Vectors = NDArray[np.float32]
 
 
@@ -77,7 +76,7 @@ def run(
     seed: int,
     splits: int,
     distractors: dict[str, list[Capture]] | None = None,
-    embedder: str = DlibEmbedder.identity,
+    embedder: Described = DlibEmbedder,
 ) -> Run:
     """Two thirds of the people enrolled with `enrol` photos each, drawn anew in each split.
 
@@ -109,7 +108,7 @@ def run(
     return result
 
 
-def _gallery(chosen: dict[str, list[Capture]], embedder: str, result: Run) -> Gallery:
+def _gallery(chosen: dict[str, list[Capture]], embedder: Described, result: Run) -> Gallery:
     rows: list[Vectors] = []
     names = []
     for identity, photos in chosen.items():
@@ -117,7 +116,7 @@ def _gallery(chosen: dict[str, list[Capture]], embedder: str, result: Run) -> Ga
         result.refused_enrolment += [photo.enrol.reasons for photo in photos if photo.enrol.vector is None]
         vectors = [(n, photo.enrol.vector) for n, photo in enumerate(photos) if photo.enrol.vector is not None]
         report = [ShotReport(photo.name, "ok") for photo in photos]
-        kept, _ = without_outliers(vectors, report, _APART)
+        kept, _ = without_outliers(vectors, report, embedder.apart)
         if len(kept):
             rows.append(kept)
             names.append(identity)
@@ -126,7 +125,7 @@ def _gallery(chosen: dict[str, list[Capture]], embedder: str, result: Run) -> Ga
     if not rows:
         raise EnrolmentError("nobody could be enrolled: not one photo passed the quality gate")
     owners = np.repeat(np.arange(len(rows), dtype=np.int32), [len(kept) for kept in rows])
-    templates = Templates(np.concatenate(rows), owners, tuple(names), embedder)
+    templates = Templates(np.concatenate(rows), owners, tuple(names), embedder.identity)
     found = calibration_of(templates)
     templates = replace(templates, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
     return Gallery(templates, found)

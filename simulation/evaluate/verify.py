@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from kiosk.embedder import open_embedder
 from kiosk.errors import EnrolmentError
 from protocol.calibration import STATED_THRESHOLD
 from simulation.evaluate import rates
-from simulation.evaluate.captures import Capture, capture, counted, half_of, people_in
+from simulation.evaluate.captures import Capture, add_embedder, capture, counted, half_of, people_in
 
 _PEER_TOLERANCE = 0.6
 _TABLE = (0.35, 0.40, 0.45, 0.50, 0.55, 0.60)
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     folder = people_in(options.folder)
     people = {one: photos for one, photos in folder.items() if options.half in ("all", half_of(one))}
-    captures = capture(people, jobs=options.jobs)
+    embedder = open_embedder(options.embedder, options.models)
+    captures = capture(people, jobs=options.jobs, embedder=embedder)
     genuine, impostors = pairs_of(captures)
     report = report_of(genuine, impostors, options.seed)
     refused = [one.search.reasons for photos in captures.values() for one in photos if one.search.vector is None]
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         "failure_to_acquire_reasons": counted(refused),
         "people": len(people),
         "photos": photos,
+        "embedder": embedder.identity,
     }
     if options.plot:
         rates.draw_det(options.plot, {"hadir": rates.curve(genuine.values, impostors.values)}, ("FMR", "FNMR"))
@@ -119,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds <identity>/<photos>")
     parser.add_argument("--half", choices=("all", "a", "b"), default="all", help="a: tuned on, b: held out")
     parser.add_argument("--seed", type=int, default=1, help="of the intervals (1)")
+    add_embedder(parser)
     parser.add_argument("--jobs", type=int, choices=(1, 2), default=2, help="processes that embed (2)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")
     parser.add_argument("--json", action="store_true", help="as one JSON object")

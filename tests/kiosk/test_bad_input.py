@@ -18,6 +18,7 @@ class Colours:
 
     identity = "colours/3"
     dimension = 3
+    apart = 0.5
 
     def embed(self, image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
         x, y, width, height = box

@@ -21,6 +21,7 @@ class Colours:
 
     identity = "colours/6"
     dimension = 6
+    apart = 0.5
 
     def embed(self, image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
         x, y, width, height = box
