@@ -10,10 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from server.allowance.workbook import ABOVE, IsHeader, read_workbook
 from server.errors import ImportFailed, RowsRefused
+from server.reports.safe import unguarded
 
 _SEPARATORS = {",": "','", ";": "';'", "\t": "tabs"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -38,6 +40,7 @@ class Sheet:
 def read_sheet(path: Path, is_header: IsHeader | None = None) -> Sheet:
     """Read a CSV or XLSX file. The header is the first row that `is_header` takes for it, without it row 1.
 
+    The apostrophe that keeps a spreadsheet from running a text of CSV is no part of it.
     Of a workbook the first sheet is read, or the first with such a header. Raises RowsRefused or ImportFailed naming
     file, row and column.
     """
@@ -53,7 +56,7 @@ def read_sheet(path: Path, is_header: IsHeader | None = None) -> Sheet:
         raise ImportFailed(
             f"{path}: its name says workbook, but it is none; name it .csv if it is text, or save it anew"
         )
-    if content.startswith(_UTF16) or b"\0" in content[:4096]:
+    if content.startswith(_UTF16) or b"\0" in content:
         raise ImportFailed(f"{path}: neither UTF-8 nor Windows-1252; save the file as CSV UTF-8")
     return _csv(content.removeprefix(b"\xef\xbb\xbf"), path, is_header)
 
@@ -134,7 +137,15 @@ def _parsed(content: bytes, text: str, header: _Header, path: Path) -> pa.Table:
         if len(content.splitlines()) <= header.lines:
             return pa.table([pa.array([], pa.string()) for _ in names], header.names)
         raise ImportFailed(f"{path}: {cause}") from None
+    if b"'" in content:
+        table = pa.table([_unguarded(column) for column in table.columns], names)
     return table.rename_columns(header.names)
+
+
+def _unguarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pc.any(pc.starts_with(column, "'")).as_py():
+        return column
+    return pa.chunked_array([[text and unguarded(text) for text in column.to_pylist()]], pa.string())
 
 
 def _uneven(text: str, header: _Header, path: Path) -> Iterator[str]:

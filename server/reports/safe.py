@@ -36,6 +36,16 @@ def csv_text(text: str) -> str:
     return f"'{safe}" if looks_like_formula(text) or looks_like_formula(safe) else safe
 
 
+def guarded(text: str) -> str:
+    """Text for a CSV cell that is read again: with an apostrophe where a spreadsheet would run it, else as it is."""
+    return f"'{text}" if looks_like_formula(text.lstrip("'")) else text
+
+
+def unguarded(text: str) -> str:
+    """Inverse of `guarded`."""
+    return text[1:] if text.startswith("'") and looks_like_formula(text.lstrip("'")) else text
+
+
 def file_name(text: str) -> str:
     """A name for a file or folder: letters, digits, dots and dashes only, never empty and never a path."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80] or "x"
