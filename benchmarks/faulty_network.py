@@ -27,7 +27,8 @@ from kiosk.claiming import claim
 from kiosk.clock import SystemClock
 from kiosk.device import load_device
 from kiosk.journal import JournalReader
-from kiosk.sync import Syncer, SyncState
+from kiosk.sync import Syncer
+from kiosk.syncstate import SyncState
 from protocol.batch import unpack
 from protocol.errors import ProtocolError
 from server import services

@@ -14,11 +14,11 @@ from kiosk.clock import SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
 from kiosk.device import Device, load_device
-from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError
+from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError, SyncError
 from kiosk.files import write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
-from kiosk.sync import SyncState
+from kiosk.syncstate import last_contact
 from protocol.errors import ProtocolError
 from protocol.release import Release, named_release
 
@@ -111,11 +111,13 @@ def status(config: KioskConfig) -> dict[str, Any]:
     else:
         facts["entries"] = entries
         if (config.state_dir / "sync.db").exists():
-            state = SyncState(config.state_dir / "sync.db")
-            _, frontier, contact_ms = state.load()
-            state.close()
-            heard = datetime.fromtimestamp(contact_ms / 1000).astimezone().isoformat(" ", "seconds")
-            facts |= {"to_send": entries - frontier.size, "last_contact": heard if contact_ms else "never"}
+            try:
+                acknowledged, contact_ms = last_contact(config.state_dir / "sync.db")
+            except SyncError as error:
+                facts["last_contact"] = str(error)
+            else:
+                heard = datetime.fromtimestamp(contact_ms / 1000).astimezone().isoformat(" ", "seconds")
+                facts |= {"to_send": entries - acknowledged, "last_contact": heard if contact_ms else "never"}
     try:
         facts["station"] = ask(config.state_dir / "station.sock", "status", 2.0)
     except KioskError:

@@ -74,6 +74,14 @@ class Outbox:
             raise self._altered(acknowledged.size)
         return entries, grown
 
+    def follows(self, tree: Frontier) -> bool:
+        """Whether what the station signed goes on from this tree."""
+        try:
+            self._compare(tree)
+        except SyncError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the file."""
         if self._reader is not None:

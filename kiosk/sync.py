@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +19,8 @@ from kiosk.device import Device, adopt_delegation, load_device
 from kiosk.errors import JournalError, KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.outbox import Outbox
-from kiosk.pruning import CursorHistory
 from kiosk.service import notify, stopping
+from kiosk.syncstate import MAX_TIME_MS, SyncState
 from kiosk.transport import MAX_ANSWER_BYTES, Answer, NotRecognised, ServerBusy, Transport
 from protocol import entry
 from protocol.batch import Batch, pack
@@ -64,53 +63,6 @@ class _Download:
     note: bytes
     manifest: Manifest
     sealed: bytearray
-
-
-class SyncState:
-    """What sync remembers: how much the server has acknowledged, and the tree up to there."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        with self._reported():
-            self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = TRUNCATE")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), "
-                "epoch TEXT NOT NULL, size INTEGER NOT NULL, frontier BLOB NOT NULL, contact_ms INTEGER NOT NULL)"
-            )
-            self.history = CursorHistory(self._connection)
-
-    def load(self) -> tuple[str, Frontier, int]:
-        """Epoch, frontier of what is acknowledged, and the server's time at the last contact."""
-        with self._reported():
-            row = self._connection.execute("SELECT epoch, size, frontier, contact_ms FROM state").fetchone()
-        return ("", Frontier(), 0) if row is None else (row[0], Frontier.decode(row[1], row[2]), row[3])
-
-    def save(self, cursor: Cursor, frontier: Frontier, note: bytes) -> None:
-        """Remember an acknowledgement, once it was verified, and the note in which it came."""
-        row = (cursor.epoch, frontier.size, frontier.encode(), cursor.time_ms)
-        with self._reported(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)", row)
-            self.history.add(cursor, note)
-
-    def proof(self, keep_days: int) -> tuple[int, bytes, bytes] | None:
-        """As `CursorHistory.proof`."""
-        with self._reported():
-            return self.history.proof(keep_days)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise SyncError(f"{self._path} cannot be used: {error}") from error
 
 
 class Syncer:
@@ -170,14 +122,14 @@ class Syncer:
         cursor = self._cursor(response.content)
         if response.status == 409 or cursor.size != grown.size:
             frontier = self._frontier_at(cursor)
-            self._state.save(cursor, frontier, response.content)
+            self._save(cursor, frontier, response.content)
             if response.status == 409:
                 # The next contact sends from where the server stands.
                 return Progress(frontier.size, self._outbox.size() - frontier.size)
         elif cursor.root != grown.root():
             raise SyncError(f"the server's cursor for {cursor.size} entries does not fit the journal: not believed")
         else:
-            self._state.save(cursor, grown, response.content)
+            self._save(cursor, grown, response.content)
         self._ask_to_prune()
         manifest = self._fetch_manifest(_number(response, "Hadir-Manifest"), cursor.size)
         return Progress(cursor.size, self._outbox.size() - cursor.size, manifest, self._download is not None)
@@ -186,8 +138,12 @@ class Syncer:
         """The tree of what the server holds, as far as is known here."""
         _, frontier, _ = self._state.load()
         base = self._outbox.base()
+        if frontier.size >= base.size:
+            if self._outbox.follows(frontier) or not self._outbox.follows(base):
+                return frontier
+            self._state.begin_anew("it does not fit the journal")
         # When sync forgot: what was pruned is proven to be at the server.
-        return base if frontier.size < base.size else frontier
+        return base
 
     def pack_next(self, frontier: Frontier) -> tuple[bytes, Frontier]:
         """The packed batch of what follows `frontier`, and the tree with it.
@@ -227,7 +183,7 @@ class Syncer:
         cursor = self._cursor(note)
         if cursor.time_ms < self._state.load()[2]:
             raise SyncError("the cursor is older than the server's last word: not needed")
-        self._state.save(cursor, self._frontier_at(cursor), note)
+        self._save(cursor, self._frontier_at(cursor), note)
         self._ask_to_prune()
         return cursor
 
@@ -278,6 +234,9 @@ class Syncer:
         self._outbox = Outbox(self._state_dir / "journal.db", device.signer.verifier)
         self._store = GalleryStore(self._state_dir, device)
 
+    def _save(self, cursor: Cursor, frontier: Frontier, note: bytes) -> None:
+        self._state.save(cursor, frontier, note, self._device.delegation.version, self._clock.read())
+
     def _batch(self, first: int, entries: list[bytes], grown: Frontier, backlog: int) -> Batch:
         now = self._now(entries)
         note = Checkpoint.of(self._device.signer.name, grown).sign(self._device.signer)
@@ -302,6 +261,8 @@ class Syncer:
             raise SyncError(f"the server's answer is not a cursor that it signed: {error}") from error
         if cursor.device != self._device.name:
             raise SyncError(f"the server answered for {cursor.device}, this device is {self._device.name}")
+        if cursor.time_ms > MAX_TIME_MS:
+            raise SyncError(f"the server says that it is {cursor.time_ms} ms since 1970: set its clock")
         return cursor
 
     def _frontier_at(self, cursor: Cursor) -> Frontier:
@@ -374,7 +335,7 @@ class Syncer:
         proof = self._state.proof(self._keep_days)
         if proof is None or proof[0] <= self._outbox.base().size:
             return
-        held, now = (note.decode() for note in proof[1:])
+        held, now = (note.decode(errors="replace") for note in proof[1:])
         # Whatever the answer, entries that stay too long do no harm; the next contact asks again.
         with suppress(KioskError):
             ask(self._socket, "prune", held=held, now=now)

@@ -19,7 +19,7 @@ from kiosk.errors import JournalError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal, JournalReader
 from kiosk.pruning import DAY_MS
-from kiosk.sync import SyncState
+from kiosk.syncstate import SyncState
 from protocol.cursor import Cursor
 from protocol.gallery import Gallery, Person, seal
 from protocol.manifest import Delegation, GalleryReference, Manifest
@@ -92,7 +92,7 @@ class Kiosk:
         self.days += after_days
         tree = Frontier().append(self.entries[seq] for seq in range(self.journal.size))
         cursor = Cursor(NAME, "ab" * 8, tree.size, tree.root(), NOW_MS + self.days * DAY_MS)
-        self.sync.save(cursor, tree, cursor.sign(ONLINE))
+        self.sync.save(cursor, tree, cursor.sign(ONLINE), 1, FrameClock(NOW_MS).read())
         self.acknowledged = tree.size
         self.recorder.log.promise("acknowledged", tree.size)
 

@@ -26,7 +26,8 @@ from kiosk.device import Device, load_device
 from kiosk.errors import KioskError
 from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
-from kiosk.sync import SyncState, open_syncer
+from kiosk.sync import open_syncer
+from kiosk.syncstate import SyncState
 from protocol.batch import pack, unpack
 from protocol.carried import carry, open_carried
 from protocol.cursor import Cursor

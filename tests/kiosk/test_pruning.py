@@ -11,7 +11,7 @@ from kiosk.clock import FrameClock
 from kiosk.device import Device
 from kiosk.journal import Journal, JournalReader
 from kiosk.pruning import DAY_MS, prune
-from kiosk.sync import SyncState
+from kiosk.syncstate import SyncState
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor
 from protocol.entry import Entry
@@ -43,7 +43,8 @@ def journal(tmp_path):
 @pytest.fixture
 def history(tmp_path):
     state = SyncState(tmp_path / "sync.db")
-    yield lambda cursor: state.save(cursor, Frontier(), cursor.sign(CURSOR_KEY)), state.history
+    now = FrameClock(NOW_MS).read()
+    yield lambda cursor: state.save(cursor, Frontier(), cursor.sign(CURSOR_KEY), 1, now), state
     state.close()
 
 

@@ -23,7 +23,8 @@ from kiosk.gallery import GalleryStore
 from kiosk.journal import Journal
 from kiosk.pruning import DAY_MS, prune
 from kiosk.rekeying import change_key
-from kiosk.sync import PIECE_BYTES, Syncer, SyncState, wait_after
+from kiosk.sync import PIECE_BYTES, Syncer, wait_after
+from kiosk.syncstate import SyncState
 from protocol.manifest import GalleryReference, Manifest
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Signer

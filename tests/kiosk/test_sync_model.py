@@ -29,7 +29,7 @@ def counts_what_was_sent(monkeypatch):
                 epoch, _, time_ms = self._state.load()
                 with suppress(SyncError):
                     _, grown = self.pack_next(tree)
-                    self._state.save(Cursor(self._device.name, epoch, grown.size, grown.root(), time_ms), grown, b"")
+                    self._save(Cursor(self._device.name, epoch, grown.size, grown.root(), time_ms), grown, b"")
                 raise
 
     monkeypatch.setattr(SyncModel, "syncer_class", Hasty)
