@@ -115,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("--camera", metavar="URL", help="default: the configuration's")
     enrol.add_argument("--photos", type=Path, metavar="DIR", help="photos instead of a camera")
 
+    photos = add(
+        "enrol-photos",
+        _enrol_photos,
+        "Make templates of many people from a CSV and a ZIP of photos, for 'hadir server templates'.",
+        "hadir kiosk enrol-photos people.csv photos.zip --out templates.json",
+    )
+    photos.add_argument("table", type=Path, metavar="CSV", help="a line for each photo: employee_id, file (in the ZIP)")
+    photos.add_argument("archive", type=Path, metavar="ZIP", help="the photos; it is not unpacked")
+    photos.add_argument("--out", type=Path, required=True, metavar="FILE", help="written when somebody can be enrolled")
+    photos.add_argument("--embedder", default="dlib", metavar="NAME", help="that of the kiosks: dlib, or onnx:NAME")
+    photos.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="files of ONNX models")
+
     configured(add("rotate-key", _rotate_key, "Give this device a new signing key.", "hadir kiosk rotate-key"))
 
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
@@ -215,6 +227,15 @@ def _enrol(options: argparse.Namespace) -> None:
             config, options.code, options.camera or config.camera, options.photos, lambda line: print(line, flush=True)
         )
     )
+
+
+def _enrol_photos(options: argparse.Namespace) -> None:
+    from kiosk.bulk import enrol_photos
+    from kiosk.embedder import open_embedder
+
+    embedder = open_embedder(options.embedder, options.models)()
+    count = enrol_photos(options.table, options.archive, options.out, embedder, print)
+    print(f"templates of {count} people in {options.out}: hand them in with 'hadir server templates', then delete it")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from kiosk.embedder import Embedder, continuity, cut
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.liveness import Liveness, LivenessSettings
+from kiosk.photos import Packed
 from kiosk.stills import against_enrolling, read_still
 from kiosk.values import CameraEvent, Face, Frame, Prompt, Reason
 
@@ -85,42 +86,45 @@ def enrol_from_camera(
     return _Guide(camera, tracker, embedder, show, settings or EnrolmentSettings()).run(rng or random.SystemRandom())
 
 
-def enrol_from_photos(
-    paths: Iterable[Path], embedder: Embedder, settings: EnrolmentSettings | None = None
-) -> Enrolment:
+def enrol_from_photos(photos: Iterable[Path | Packed], embedder: Embedder) -> Enrolment:
     """Templates from photos of one person, with a report line for each file.
 
     Raises EnrolmentError when not one photo can be used; its message holds the lines.
     """
-    settings = settings or EnrolmentSettings()
+    found = templates_of(photos, embedder)
+    if not len(found.templates):
+        lines = "; ".join(str(line) for line in found.report) or "no files were given"
+        raise EnrolmentError(f"nobody can be enrolled from these photos: {lines}. Take a frontal photo in good light.")
+    return found
+
+
+def templates_of(photos: Iterable[Path | Packed], embedder: Embedder) -> Enrolment:
+    """The same where there may be no templates."""
     report: list[ShotReport] = []
     vectors: list[tuple[int, NDArray[np.float32]]] = []
     tracker = FaceTracker()
     try:
-        for number, path in enumerate(paths):
-            line, vector = _photo(path, number, tracker, embedder, settings)
+        for number, photo in enumerate(photos):
+            line, vector = _photo(photo, number, tracker, embedder)
             report.append(line)
             if vector is not None:
                 vectors.append((number, vector))
     finally:
         tracker.close()
     kept, report = without_outliers(vectors, report, embedder.apart)
-    if not len(kept):
-        lines = "; ".join(str(line) for line in report) or "no files were given"
-        raise EnrolmentError(f"nobody can be enrolled from these photos: {lines}. Take a frontal photo in good light.")
     return Enrolment(kept, embedder.identity, tuple(report))
 
 
 def _photo(
-    path: Path, number: int, tracker: FaceTracker, embedder: Embedder, settings: EnrolmentSettings
+    photo: Path | Packed, number: int, tracker: FaceTracker, embedder: Embedder
 ) -> tuple[ShotReport, NDArray[np.float32] | None]:
-    still = read_still(path, number, tracker)
+    still = read_still(photo, number, tracker)
     if still.picture is None or still.face is None:
-        return ShotReport(path.name, still.state), None
-    reasons = against_enrolling(still, settings.limits)
+        return ShotReport(photo.name, still.state), None
+    reasons = against_enrolling(still, quality.ENROLMENT)
     if reasons:
-        return ShotReport(path.name, "quality", reasons), None
-    return ShotReport(path.name, "ok"), embedder.embed(*cut(still.picture, still.face.box))
+        return ShotReport(photo.name, "quality", reasons), None
+    return ShotReport(photo.name, "ok"), embedder.embed(*cut(still.picture, still.face.box))
 
 
 def without_outliers(

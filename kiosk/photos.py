@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -18,33 +21,53 @@ _MOST_PIXELS = 60_000_000
 _SHORT_SIDE, _LONG_SIDE = 320, 1600
 
 
-def read_photo(path: Path) -> NDArray[np.uint8]:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A photo that is no file of its own. `read(n)`: its first n bytes; OSError where they cannot be had."""
+
+    name: str
+    read: Callable[[int], bytes]
+
+
+def read_photo(photo: Path | Packed) -> NDArray[np.uint8]:
     """The photo as height x width x 3 BGR, turned as its EXIF says, its sides between 320 and 1600 pixels.
 
     Raises EnrolmentError, naming the file, for what is no photo, truncated or larger than 60 megapixels.
     """
+    name = photo.name
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise EnrolmentError(f"{path.name}: larger than {_MOST_BYTES // 10**6} MB. Save it smaller.")
+        content = _content(photo)
+        if len(content) > _MOST_BYTES:
+            raise EnrolmentError(f"{name}: larger than {_MOST_BYTES // 10**6} MB. Save it smaller.")
         with warnings.catch_warnings():
             # Pillow's own warning about large pictures: the bound below decides.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as photo:
-                return _decoded(path, photo)
+            with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+                return _decoded(name, opened)
     except UnidentifiedImageError as error:
-        raise EnrolmentError(f"{path.name}: not a photo in a known format. Save it as JPEG or PNG.") from error
+        raise EnrolmentError(f"{name}: not a photo in a known format. Save it as JPEG or PNG.") from error
     except Image.DecompressionBombError as error:
-        raise EnrolmentError(f"{path.name}: too many pixels. Save it smaller.") from error
+        raise EnrolmentError(f"{name}: too many pixels. Save it smaller.") from error
     except (OSError, SyntaxError, ValueError) as error:
         if isinstance(error, EnrolmentError):
             raise
-        raise EnrolmentError(f"{path.name}: cannot be read ({error}). Copy it again.") from error
+        raise EnrolmentError(f"{name}: cannot be read ({error}). Copy it again.") from error
 
 
-def _decoded(path: Path, photo: Image.Image) -> NDArray[np.uint8]:
+def _content(photo: Path | Packed) -> bytes:
+    """All of it, or one byte more than is allowed."""
+    if isinstance(photo, Packed):
+        return photo.read(_MOST_BYTES + 1)
+    if photo.exists() and not photo.is_file():
+        raise OSError("it is no file")  # a pipe would be waited for
+    with photo.open("rb") as handle:
+        return handle.read(_MOST_BYTES + 1)
+
+
+def _decoded(name: str, photo: Image.Image) -> NDArray[np.uint8]:
     width, height = photo.size
     if width * height > _MOST_PIXELS:
-        raise EnrolmentError(f"{path.name}: {width} x {height} pixels are too many. Save it smaller.")
+        raise EnrolmentError(f"{name}: {width} x {height} pixels are too many. Save it smaller.")
     # face_recognition, once imported, makes Pillow take half a picture for a whole one.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     photo.draft("RGB", (_LONG_SIDE, _LONG_SIDE))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kiosk import quality
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
-from kiosk.photos import read_photo
+from kiosk.photos import Packed, read_photo
 from kiosk.values import Face, Frame, Reason
 
 _MOST_OF_ONE_GREY = 0.4
@@ -29,10 +29,10 @@ class Still:
     face: Face | None = None
 
 
-def read_still(path: Path, number: int, tracker: FaceTracker) -> Still:
+def read_still(photo: Path | Packed, number: int, tracker: FaceTracker) -> Still:
     """The photo of a file; `number` tells it from others shown to the same tracker and grows."""
     try:
-        picture = read_photo(path)
+        picture = read_photo(photo)
     except EnrolmentError as error:
         return Still(f"unreadable: {error}")
     return look_at(picture, number, tracker)
