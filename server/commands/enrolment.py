@@ -1,4 +1,4 @@
-"""Commands for enrolment: enrol-code, enrolments, approve, reject, templates."""
+"""Commands for enrolment: enrol-code, enrolments, approve, reject, templates, ageing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from server.commands.common import Commands, by, opened, show_table, shown_time
-from server.enrolment import service
+from server.enrolment import ageing, service
 from server.errors import ImportFailed, Refused
 
 
@@ -39,6 +39,12 @@ def register(commands: Commands) -> None:
     )
     templates.add_argument("file", type=Path, help="JSON list of {employee_id, embedder, dimension, templates, report}")
     by(templates)
+    aged = commands.add(
+        "ageing", _ageing, "Propose whom to enrol anew; changes nothing.", "hadir server ageing --years 3"
+    )
+    aged.add_argument(
+        "--years", type=float, default=ageing.YEARS, help=f"older templates are proposed ({ageing.YEARS:g})"
+    )
 
 
 def _code(options: argparse.Namespace) -> None:
@@ -104,3 +110,14 @@ def _templates(options: argparse.Namespace) -> None:
     with parts.database.write() as connection:
         numbers = service.import_templates(connection, items, by=options.by, now_ms=parts.clock.now_ms())
     print(f"{len(numbers)} pending, to be approved by another officer")
+
+
+def _ageing(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    with parts.database.read() as connection:
+        found = ageing.proposals(connection, parts.clock.now_ms(), options.years)
+    show_table(
+        f"{len(found)} to enrol anew (hadir server enrol-code)",
+        ("employee", "enrolment", "approved", "why"),
+        ((one.employee_id, one.enrolment, shown_time(one.approved_ms), one.reason) for one in found),
+    )
