@@ -13,20 +13,28 @@ from kiosk.device import Device, refreshed
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
 from kiosk.matcher import Templates, search
+from protocol import roster
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
 from protocol.gallery import unseal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
+from protocol.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the station runs on: the applied manifest, its templates, and first names by pseudonym."""
+    """What the station runs on: the applied manifest, its templates, first names by pseudonym, and its roster."""
 
     manifest: Manifest | None = None
     digest: str = ""
     templates: Templates | None = None
     names: dict[str, str] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
+
+    @property
+    def attests(self) -> bool:
+        """Whether marks may be attested here: the manifest lets them count."""
+        return self.manifest is not None and roster.SOURCE in self.manifest.sources
 
     @property
     def gallery_version(self) -> int:
@@ -150,6 +158,7 @@ class GalleryStore:
         reference = manifest.gallery
         if reference is None:
             return Site(manifest, digest)
+        told = self._roster(manifest, note)
         name = "gallery.sealed" if folder == self._inbox else f"gallery-{reference.version}.sealed"
         path = folder / name
         sealed = self._read_sealed(path, reference)
@@ -172,7 +181,17 @@ class GalleryStore:
             basis=cast(Basis, gallery.basis),
             pairs=gallery.pairs,
         )
-        return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people})
+        return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people}, told)
+
+    def _roster(self, manifest: Manifest, note: Path) -> Roster:
+        """Of a manifest; of a server that sends none, nobody's."""
+        setting = manifest.settings.get(roster.SETTING)
+        if setting is None:
+            return Roster()
+        try:
+            return roster.unseal(setting, self._device.name, manifest.version, self._device.sealing)
+        except ProtocolError as error:
+            raise GalleryError(f"the roster in {note} cannot be used ({error}): sync brings a new one") from error
 
     def _read_sealed(self, path: Path, reference: GalleryReference) -> bytes:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -128,6 +128,14 @@ class Liveness:
         if not self._asked:
             count = min(self._settings.prompts + prompts, len(self._settings.pool))
             self._plan = list(self._rng.choice(plans(self._settings.pool, count)))
+
+    def ask_only(self, pool: tuple[Prompt, ...]) -> None:
+        """Draw from `pool` alone, which has a turn in it; without a blink in it none must be seen. Before anything was
+        asked."""
+        if not self._asked:
+            self._settings = replace(self._settings, pool=pool, blink="blink" in pool)
+            self._blink_seen = self._blink_seen or not self._settings.blink
+            self._plan = list(self._rng.choice(plans(pool, self._settings.prompts)))
 
     @property
     def light(self) -> float | None:

@@ -15,6 +15,17 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "used_up": ("✘ Terlalu banyak percobaan, tunggu {minutes} menit", "✘ Too many tries, wait {minutes} min"),
     "unknown": ("✘ Wajah tidak dikenal", "✘ Face not known"),
     "undetermined": ("✘ Belum pasti, coba lagi: {reason}", "✘ Not certain, try again: {reason}"),
+    "attest": (
+        "{name}: seorang rekan dan atasan dapat bersaksi, lihat kamera dalam 1 menit",
+        "{name}: a colleague and a supervisor may attest, look at the camera within 1 minute",
+    ),
+    "attest_question": ("Bersaksi bahwa {name} hadir? Mendekatlah", "Do you attest that {name} is here? Come closer"),
+    "attest_supervisor": ("Terima kasih. Sekarang atasan, untuk {name}", "Thank you. Now a supervisor, for {name}"),
+    "attest_colleague": (
+        "Terima kasih. Sekarang seorang rekan, untuk {name}",
+        "Thank you. Now a colleague, for {name}",
+    ),
+    "attested": ("✔ {name}, tercatat {time} dengan dua saksi", "✔ {name}, saved {time}, attested by two"),
     "not_ready": ("Belum siap: {reason}", "Not ready: {reason}"),
     "not_saved": ("Tidak tersimpan: {reason}", "Not saved: {reason}"),
     "camera": ("Kamera terganggu: {reason}", "Camera trouble: {reason}"),

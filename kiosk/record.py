@@ -1,9 +1,10 @@
-"""What a decision becomes in the journal: the bodies of presence and refusal entries."""
+"""What a decision becomes in the journal: the bodies of presence, refusal and attested entries."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from kiosk.attesting import Attested
 from kiosk.values import Decision, Reason
 
 _REASONS = 8
@@ -25,7 +26,7 @@ def presence(decision: Decision, person: str, presented_ms: int, source: str, ga
         "liveness": decision.liveness.state,
         "prompts": list(decision.liveness.prompts),
         "measures": _measures(decision.liveness.reasons),
-    }
+    } | _prompt_set(decision)
 
 
 def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
@@ -40,7 +41,25 @@ def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) ->
         "species": decision.liveness.species,
         "reasons": [reason.name[:_REASON_LENGTH] for reason in decision.reasons][:_REASONS],
         "measures": _measures(decision.reasons),
+    } | _prompt_set(decision)
+
+
+def attested(made: Attested, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
+    """Of two colleagues' word for somebody; `presented_ms`: when the first try was presented, further as above."""
+    return {
+        "person": made.person,
+        "presented_boottime_ms": presented_ms,
+        "source": source,
+        "gallery": gallery,
+        "tries": made.tries,
+        "first_try": made.first.seq,
+        "colleague": made.colleague.seq,
+        "supervisor": made.supervisor.seq,
     }
+
+
+def _prompt_set(decision: Decision) -> dict[str, int]:
+    return {} if decision.prompt_set is None else {"prompt_set": decision.prompt_set}
 
 
 def _measures(reasons: tuple[Reason, ...]) -> dict[str, int]:

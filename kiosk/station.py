@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from kiosk import __version__, record
+from kiosk.attesting import Attesting, AttestSettings, Consent, Try, Witness
 from kiosk.camera import Camera
 from kiosk.clock import Clock, FrameClock, StepDetector
 from kiosk.embedder import EmbedderWorker, InlineEmbedder
@@ -20,8 +21,9 @@ from kiosk.indicator import Indicator
 from kiosk.journal import Journal
 from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.messages import Language, say
+from kiosk.prompts import POOL, TURNS
 from kiosk.tries import USED_UP, Tries
-from kiosk.values import CameraEvent, Decision, Frame, Lamp, Prompt, Reason
+from kiosk.values import CameraEvent, Decision, Face, Frame, Lamp, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
 # Seconds without the served face after which a visit is over: as long as the tracker would still take a face that
@@ -31,6 +33,7 @@ _GONE_AMONG_OTHERS_S = 2.0
 _HINT_AFTER_S = 0.7
 # After a decision it is enough to look now and then whether the person is still there.
 _IDLE_EVERY = 3
+_NOT_ASKED = "no prompt can be asked of this person"
 ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
@@ -46,6 +49,7 @@ class StationSettings:
     repeat_within_s: float = 300.0
     visit: VisitSettings = field(default_factory=VisitSettings)
     liveness: LivenessSettings = field(default_factory=LivenessSettings)
+    attest: AttestSettings = field(default_factory=AttestSettings)
 
 
 class Station:
@@ -94,6 +98,9 @@ class Station:
         self._camera_down = False
         self._last_probe_s = 0.0
         self._saved_at: dict[str, float] = {}
+        self._attesting = Attesting(settings.attest)
+        self._consent: Consent | None = None
+        self._mark: int | None = None
         self.site = site
         self.every_frame: Callable[[], None] = lambda: None
         self.rtc = ""
@@ -133,7 +140,8 @@ class Station:
         if isinstance(self._clock, FrameClock):
             self._clock.advance(frame.time_s)
         self._watch_clock()
-        if self._visit is not None and self._visit.decision is not None and self.frames % _IDLE_EVERY:
+        decided = self._visit is not None and self._visit.decision is not None
+        if decided and self._consent is None and self.frames % _IDLE_EVERY:
             self._after_decision(frame.time_s)
             return
         started = time.perf_counter()
@@ -155,7 +163,10 @@ class Station:
         if face is not None:
             self._seen_s = frame.time_s
         if self._visit.decision is not None:
-            self._after_decision(frame.time_s)
+            if self._consent is not None and face is not None:
+                self._watch_consent(self._visit.decision, self._consent, frame.time_s, face)
+            else:
+                self._after_decision(frame.time_s)
             return
         visit = self._visit
         visit.compute_ms["faces"] += faces_ms
@@ -181,10 +192,11 @@ class Station:
         self._visit = Visit(track, time_s, liveness, self._settings.visit)
         self._visit.presented_s = presented_s
         self._seen_s = time_s
+        self._mark = None
 
     def _leave(self, time_s: float, last: bool = False) -> None:
         """The track is over (`last`: and the stream): decide with what is there, then forget it."""
-        visit, self._visit = self._visit, None
+        visit, self._visit, self._consent = self._visit, None, None
         if visit is None:
             return
         if visit.decision is None:
@@ -222,6 +234,13 @@ class Station:
         if liveness is None or not liveness.held or person is None:
             return None
         liveness.held = False
+        given = self.site.roster.prompts_of(person, self._local(time_s).date().isoformat())
+        if given is not None:
+            visit.prompt_set = given.number
+            pool = tuple(prompt for prompt in POOL if prompt in given.prompts)
+            if not set(pool) & set(TURNS):
+                return visit.turn_away(time_s, Reason(_NOT_ASKED), "undetermined")
+            liveness.ask_only(pool)
         if self._tries is None:
             return None
         now_ms = self._clock.read().wall_ms
@@ -251,6 +270,8 @@ class Station:
             lamp, text = self._grant(decision, person, name)
         elif not self._refuse(decision, asked):
             lamp, text = "fault", say("not_saved", language, reason=self._fault)
+        elif self._waits_for_witnesses(decision):
+            lamp, text = "wait", say("attest", language, name=name)
         elif decision.reasons and decision.reasons[0].name == USED_UP:
             text = say("used_up", language, minutes=str(math.ceil((decision.reasons[0].value or 0.0) / 60)))
         else:
@@ -267,14 +288,38 @@ class Station:
             now_ms = self._clock.read().wall_ms
             wait_s = tries.wait_s(person, now_ms)
             if wait_s > 0:
-                if not tries.note(person, now_ms):
+                boottime_ms, attestable = self._clock.read().boottime_ms, self._attestable(decision)
+                starts = bool(attestable) and not self._attesting.knows(attestable, boottime_ms)
+                if not tries.note(person, now_ms) and not starts:
                     return True
                 used_up = Reason(USED_UP, wait_s, unit=" s to wait")
                 others = tuple(reason for reason in decision.reasons if reason.name != USED_UP)
                 decision = replace(decision, reasons=(used_up, *others))
             elif asked or decision.decision in ("unknown", "refused"):
                 tries.failed(person, now_ms)
-        return self._write("refusal", record.refusal(decision, *self._circumstances(decision)))
+        return self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
+
+    def _attestable(self, decision: Decision) -> str:
+        """Whom others may stand for after this decision: somebody known, but undecided, who stayed for it; else ''."""
+        match = decision.match
+        if self._journal is None or not self.site.attests or match is None or match.outcome != "known":
+            return ""
+        names = [reason.name for reason in decision.reasons]
+        stayed = decision.decision == "undetermined" and not any(name.startswith("nobody stayed") for name in names)
+        return (match.person or "") if stayed or USED_UP in names else ""
+
+    def _waits_for_witnesses(self, decision: Decision) -> bool:
+        """Whether others may stand now for whom this decision leaves undecided; the try is kept."""
+        now_ms, match = self._clock.read().boottime_ms, decision.match
+        if decision.liveness.state == "attack" and match is not None and match.person is not None:
+            self._attesting.attacked(match.person, now_ms)
+        person = self._attestable(decision)
+        if not person:
+            return False
+        enough = any(reason.name in (USED_UP, _NOT_ASKED) for reason in decision.reasons)
+        if self._mark is None:
+            return self._attesting.is_back(person, now_ms, enough)
+        return self._attesting.undecided(person, Try(self._mark, decision.presented_s, now_ms), enough)
 
     def _grant(self, decision: Decision, person: str, name: str) -> tuple[Lamp, str]:
         language = self._settings.language
@@ -283,11 +328,63 @@ class Station:
             return "granted", say(key, language, name=name, time=f"{decision.time_s:.1f} s")
         previous_s = self._saved_at.get(person)
         if previous_s is not None and decision.presented_s - previous_s < self._settings.repeat_within_s:
+            self._ask_to_attest(decision, person)
             return "granted", say("already", language, name=name, time=self._local_time(previous_s))
-        if not self._write("presence", record.presence(decision, person, *self._circumstances(decision))):
+        if not self._write_mark("presence", record.presence(decision, person, *self._circumstances(decision))):
             return "fault", say("not_saved", language, reason=self._fault)
         self._saved_at[person] = decision.presented_s
+        self._ask_to_attest(decision, person)
         return "granted", say("granted", language, name=name, time=self._local_time(decision.presented_s))
+
+    def _ask_to_attest(self, decision: Decision, person: str) -> None:
+        """Where somebody waits for witnesses: let this one, who was just seen live, say whether to be one."""
+        if self._attesting.may_attest(person, self._clock.read().boottime_ms):
+            self._consent = Consent(decision.time_s, self._settings.attest)
+
+    def _watch_consent(self, decision: Decision, consent: Consent, time_s: float, face: Face) -> None:
+        progress = consent.update(time_s, face)
+        waits = self._attesting.person(self._clock.read().boottime_ms)
+        self._set_prompt(consent.prompt if progress == "waiting" else None, time_s)
+        if progress == "waiting" and waits:
+            if consent.prompt is not None:
+                text = say("attest_question", self._settings.language, name=self.site.names.get(waits, waits))
+                self._show("prompt", time_s, text)
+            return
+        self._consent, self._result_until_s = None, time_s
+        if progress == "answered" and waits:
+            lamp, text = self._attest(decision, waits)
+            self._result_until_s = time_s + self._settings.show_result_s
+            self._show(lamp, time_s, text)
+
+    def _attest(self, decision: Decision, waits: str) -> tuple[Lamp, str]:
+        """Take the word of whom `decision` granted: with a colleague's and a supervisor's, the mark is saved."""
+        language, witness = self._settings.language, decision.match.person if decision.match is not None else None
+        assert witness is not None
+        assert self._journal is not None
+        if self._mark is None:  # a repeat within minutes, of which no entry was needed until now
+            self._write_mark("presence", record.presence(decision, witness, *self._circumstances(decision)))
+        now_ms, name = self._clock.read().boottime_ms, self.site.names.get(waits, waits)
+        if self._mark is None:
+            return "fault", say("not_saved", language, reason=self._fault)
+        supervises = self.site.roster.is_supervisor(witness, self._local(decision.time_s).date().isoformat())
+        made = self._attesting.attest(Witness(witness, supervises, self._mark, now_ms), now_ms)
+        if made is None:
+            return "wait", say(
+                "attest_supervisor" if self._attesting.lacks_supervisor() else "attest_colleague", language, name=name
+            )
+        body = record.attested(
+            made, self._clock.at(made.first.presented_s), self._camera.kind, self.site.gallery_version
+        )
+        if not self._write("attested", body):
+            return "fault", say("not_saved", language, reason=self._fault)
+        self._saved_at[made.person] = made.first.presented_s
+        return "granted", say("attested", language, name=name, time=self._local_time(made.first.presented_s))
+
+    def _write_mark(self, kind: str, body: dict[str, object]) -> bool:
+        """Write what a visit came to, and remember which entry that is."""
+        saved = self._write(kind, body)
+        self._mark = self._journal.size - 1 if saved and self._journal is not None else None
+        return saved
 
     def _circumstances(self, decision: Decision) -> tuple[int, str, int]:
         return self._clock.at(decision.presented_s), self._camera.kind, self.site.gallery_version
@@ -315,12 +412,15 @@ class Station:
         elif self._not_ready():
             self._show("wait", time_s, self._rest_text())
         else:
-            text = say(hint, self._settings.language) if hint else self._rest_text()
-            self._show("prompt" if hint else "idle", time_s, text)
+            waits = self._attesting.person(self._clock.read().boottime_ms)
+            text = say(hint, self._settings.language) if hint else self._rest_text(waits)
+            self._show("prompt" if hint else "wait" if waits else "idle", time_s, text)
 
-    def _rest_text(self) -> str:
+    def _rest_text(self, waits: str = "") -> str:
         reason = self._not_ready()
         language = self._settings.language
+        if waits and not reason:
+            return say("attest", language, name=self.site.names.get(waits, waits))
         return say("not_ready", language, reason=reason) if reason else say("ready", language)
 
     def _not_ready(self) -> str:
@@ -406,10 +506,13 @@ class Station:
         self._indicator.show(lamp, text)
 
     def _local_time(self, time_s: float) -> str:
+        return self._local(time_s).strftime("%H:%M")
+
+    def _local(self, time_s: float) -> datetime:
         now = self._clock.read()
         wall_ms = now.wall_ms - now.boottime_ms + self._clock.at(time_s)
         hours = ZONES.get(self.site.manifest.zone, 0) if self.site.manifest else 0
-        return datetime.fromtimestamp(wall_ms / 1000, timezone(timedelta(hours=hours))).strftime("%H:%M")
+        return datetime.fromtimestamp(wall_ms / 1000, timezone(timedelta(hours=hours)))
 
 
 def _reason(reasons: tuple[Reason, ...]) -> str:

@@ -105,7 +105,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the kiosk decided about one track, before it is written down. Times are the camera's, seconds."""
+    """What the kiosk decided about one track, before it is written down. Times are the camera's, seconds.
+    `prompt_set`: number of the alternative prompts that were asked, if any."""
 
     time_s: float
     presented_s: float
@@ -115,3 +116,4 @@ class Decision:
     liveness: LivenessVerdict
     reasons: tuple[Reason, ...] = ()
     compute_ms: dict[str, float] = field(default_factory=dict)
+    prompt_set: int | None = None

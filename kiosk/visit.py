@@ -36,6 +36,7 @@ class Visit:
         self.liveness = liveness
         self.presented_s: float | None = None
         self.decision: Decision | None = None
+        self.prompt_set: int | None = None
         self.compute_ms = {"faces": 0.0, "liveness": 0.0, "embed": 0.0, "match": 0.0}
         self._settings = settings
         self._started_s = time_s
@@ -100,9 +101,9 @@ class Visit:
         match = self._identity(ended=False)
         return match.person if match is not None and match.outcome == "known" else None
 
-    def turn_away(self, time_s: float, reason: Reason) -> Decision:
-        """Refuse without having asked anything."""
-        return self._settle(time_s, "refused", _PENDING, (reason,))
+    def turn_away(self, time_s: float, reason: Reason, decision: Outcome = "refused") -> Decision:
+        """Decide without having asked anything."""
+        return self._settle(time_s, decision, _PENDING, (reason,))
 
     def decide(self, time_s: float, ended: bool = False, last: bool = False) -> Decision | None:
         """The decision, once there is one. `ended`: the track is over, decide with what is at hand, but not about
@@ -157,5 +158,7 @@ class Visit:
     ) -> Decision:
         spent = self.compute_ms | {"total": sum(self.compute_ms.values())}
         presented_s = self._started_s if self.presented_s is None else self.presented_s
-        self.decision = Decision(time_s, presented_s, self.track, decision, self._match, verdict, reasons, spent)
+        self.decision = Decision(
+            time_s, presented_s, self.track, decision, self._match, verdict, reasons, spent, self.prompt_set
+        )
         return self.decision

@@ -19,6 +19,8 @@ from protocol.note import unbase64
 
 SETTING = "roster"
 """The manifest's setting that holds the sealed roster, in base64."""
+SOURCE = "attested"
+"""Among a manifest's sources: attested marks of the device count."""
 TURNS = ("turn_left", "turn_right")
 PROMPTS = (*TURNS, "look_up", "blink", "come_closer")
 
@@ -90,7 +92,7 @@ def unseal(setting: Any, device: str, version: int, private: X25519PrivateKey) -
     value = canonical.decode_object(unseal_bytes(unbase64(setting, "roster"), SETTING, device, version, private))
     try:
         return Roster(
-            tuple(Supervisor(*_texts(one, "first", "last", "person")) for one in value["supervisors"]),
+            tuple(Supervisor(**_span(one)) for one in value["supervisors"]),
             tuple(_prompt_set(one) for one in value["prompt_sets"]),
         )
     except (KeyError, TypeError) as error:
@@ -101,11 +103,11 @@ def _prompt_set(value: Any) -> PromptSet:
     number, prompts = value["number"], value["prompts"]
     if type(number) is not int or not isinstance(prompts, list):
         raise TypeError("a set of prompts without number or prompts")
-    return PromptSet(*_texts(value, "first", "last", "person"), number, tuple(map(str, prompts)))
+    return PromptSet(**_span(value), number=number, prompts=tuple(map(str, prompts)))
 
 
-def _texts(value: Any, *names: str) -> list[str]:
-    texts = [value[name] for name in names]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"{', '.join(names)} are texts")
+def _span(value: Any) -> dict[str, str]:
+    texts = {name: value[name] for name in ("first", "last", "person")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError(f"{', '.join(texts)} are texts")
     return texts

@@ -54,6 +54,7 @@ class _Visitor:
         self._answers = answers
         self._end = end_s
         self._leaving: float | None = None
+        self._seen_s = np.inf
         self._side = float(random.choice([-1.0, 1.0]))
         self.x = Channel(-1.15 * self._side)
         self.z = Channel(1.1)
@@ -66,15 +67,17 @@ class _Visitor:
         self._sways = [Sway(random, size) for size in (0.006, 0.005, 0.008, 1.6, 1.2, 1.0)]
 
     def tell(self, event: CameraEvent) -> None:
+        if event.event == "prompt" and event.value:
+            self._seen_s = np.inf
         if event.event == "prompt" and self._answers:
             reaction = float(self._random.uniform(0.35, 0.9)) if event.value else 0.3
             self._answer(event.time_s + reaction, event.value)
         elif event.event == "lamp" and event.value in ("granted", "refused"):
-            self._leave(event.time_s + _SEES_RESULT_S)
+            self._seen_s = event.time_s + _SEES_RESULT_S
 
     def gone(self, time_s: float) -> bool:
-        if self._leaving is None and time_s >= self._end - _LEAVES_S:
-            self._leave(time_s)
+        if self._leaving is None and time_s >= min(self._end - _LEAVES_S, self._seen_s):
+            self._leave(min(time_s, self._seen_s))
         return self._leaving is not None and time_s >= self._leaving + _LEAVES_S
 
     def _leave(self, at: float) -> None:

@@ -107,8 +107,8 @@ class Scene:
         random = random_for(self._script.seed, 2, self._act)
         span = (time_s, time_s + act.seconds)
         answers = self._script.answers
-        if act.actor == "person":
-            return Living(*_person(self._script.face), *span, random, answers)
+        if act.actor in ("person", "still"):
+            return Living(*_person(self._script.face), *span, random, answers and act.actor == "person")
         if act.actor == "stranger":
             return Living(*_stranger(self._script.face, act.variant), *span, random, answers)
         holder = _holder(self._script.face)

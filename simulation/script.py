@@ -9,7 +9,7 @@ from kiosk.cameras.options import split
 from kiosk.errors import CameraError
 
 ACTORS = (
-    *("nobody", "person", "stranger", "print", "screen", "replay"),
+    *("nobody", "person", "still", "stranger", "print", "screen", "replay"),
     *("bent", "mask", "cutout", "swap", "puppet", "relay"),
 )
 _OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient")
@@ -17,8 +17,8 @@ _OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face",
 
 @dataclass(frozen=True)
 class Act:
-    """`actor` comes for at most `seconds`. `variant` tells strangers apart; for paper it is the radius in centimetres
-    (0: 7), for a steered screen its delay in tenths of a second."""
+    """`actor` comes for at most `seconds`; `still` is the person answering no prompt. `variant` tells strangers apart;
+    for paper it is the radius in centimetres (0: 7), for a steered screen its delay in tenths of a second."""
 
     actor: str
     seconds: float
