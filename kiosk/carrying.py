@@ -19,8 +19,7 @@ from kiosk.errors import JournalError, KioskError
 from kiosk.files import make_folder, read_bounded, write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
-from kiosk.sync import Syncer, open_syncer
-from kiosk.transport import MAX_ANSWER_BYTES
+from kiosk.sync import MAX_GALLERY_BYTES, Syncer, open_syncer
 from protocol.batch import unpack
 from protocol.carried import MAX_CARRIED, carry, open_carried
 from protocol.checkpoint import open_checkpoint
@@ -112,7 +111,7 @@ def _take_manifest(config: KioskConfig, syncer: Syncer, place: Path) -> str:
     store.judge(manifest, SystemClock().read().wall_ms)
     if manifest.version == store.applied_version() and store.is_whole():
         return f"manifest {manifest.version} is applied already"
-    sealed = None if manifest.gallery is None else read_bounded(place / "gallery.sealed", MAX_ANSWER_BYTES)
+    sealed = None if manifest.gallery is None else read_bounded(place / "gallery.sealed", MAX_GALLERY_BYTES)
     applied = syncer.offer(note, manifest, sealed)
     return (
         f"manifest {manifest.version} is applied" if applied else f"manifest {manifest.version} waits for the station"

@@ -66,6 +66,13 @@ def read_label(camera_url: str) -> str:
 
 
 def _claim(state_dir: Path, server: str, token: Token, keys: Keys, transport: Transport) -> str:
+    try:
+        return _ask(state_dir, server, token, keys, transport)
+    except (KeyError, AttributeError, ProtocolError) as error:
+        raise ClaimError(f"the server at {server} answered the claim with something else: {error}") from error
+
+
+def _ask(state_dir: Path, server: str, token: Token, keys: Keys, transport: Transport) -> str:
     origin = str(transport.send_json("GET", "/v1/status").get("origin", ""))
     signer = Signer.from_seed(f"{origin}/device/{token.device}", keys.signing)
     sealing = X25519PrivateKey.from_private_bytes(keys.sealing).public_key().public_bytes_raw()
@@ -81,13 +88,10 @@ def _claim(state_dir: Path, server: str, token: Token, keys: Keys, transport: Tr
             "proof": base64.b64encode(proof).decode(),
         },
     )
-    try:
-        root = Verifier.parse(answer["root_key"])
-        delegation = answer["delegation"].encode()
-        if root_digest(root) != token.root_digest:
-            raise ClaimError(f"the server at {server} shows another root key than the token names: it is not believed")
-        open_delegation(delegation, root)
-    except (KeyError, AttributeError, ProtocolError) as error:
-        raise ClaimError(f"the server at {server} answered the claim with something else: {error}") from error
+    root = Verifier.parse(answer["root_key"])
+    delegation = answer["delegation"].encode()
+    if root_digest(root) != token.root_digest:
+        raise ClaimError(f"the server at {server} shows another root key than the token names: it is not believed")
+    open_delegation(delegation, root)
     save_claim(state_dir, token.device, origin, root, delegation)
     return token.device

@@ -34,9 +34,10 @@ class KioskConfig:
     """One kiosk. What the server decides (site, zone, sources) is in its manifest, not here.
 
     `authority`: file with the certificate authority that the server's TLS certificate must come from.
-    `sync_every_s`: seconds between two contacts with the server. `keep_days`: how long entries stay here after the
-    server had them; longer than the oldest backup that the server may be restored from. `light`: whether a white lamp
-    plays the light code that liveness reads back from the face; without it a screen steered live is not refused.
+    `sync_every_s`: seconds between two contacts with the server. `request_s`: seconds that a request and its answer may
+    take. `keep_days`: how long entries stay here after the server had them; longer than the oldest backup that the
+    server may be restored from. `light`: whether a white lamp plays the light code that liveness reads back from the
+    face; without it a screen steered live is not refused.
     `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
     folder with the files of the latter.
     """
@@ -48,6 +49,7 @@ class KioskConfig:
     authority: Path | None = None
     sync_every_s: float = 15.0
     keep_days: int = 120
+    request_s: float = 300.0
     light: Literal["none", "lamp"] = "none"
     embedder: str = "dlib"
     models: Path = Path("/opt/hadir/models")
@@ -58,6 +60,8 @@ class KioskConfig:
             raise ValueError("server must be a URL that starts with https:// (or http:// behind a trusted tunnel)")
         if self.sync_every_s < 0.1:
             raise ValueError("sync_every_s must be at least 0.1")
+        if self.request_s < 1:
+            raise ValueError("request_s must be at least 1")
         if self.keep_days < 1:
             raise ValueError("keep_days must be at least 1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.messages import say
 from kiosk.replay import PHOTO_SUFFIXES
-from kiosk.transport import Transport
+from kiosk.transport import Transport, read_json
 from protocol import canonical
 
 
@@ -50,7 +49,8 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         answer = transport.send_as(device, SystemClock().read().wall_ms, "POST", "enrolments", body)
     finally:
         transport.close()
-    number = json.loads(answer.content).get("enrolment", "?")
+    said = read_json(answer.content)
+    number = said.get("enrolment", "?") if isinstance(said, dict) else "?"
     return (
         f"{len(rows)} templates sent as enrolment {number}: pending until a second officer approves it "
         f"('hadir server approve {number} --by OFFICER')"

@@ -16,14 +16,14 @@ from kiosk.clock import Clock, Reading, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
 from kiosk.device import Device, adopt_delegation, load_device
-from kiosk.errors import JournalError, KioskError, SyncError
+from kiosk.errors import KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.outbox import Outbox
 from kiosk.service import notify, stopping
 from kiosk.syncstate import MAX_TIME_MS, SyncState
-from kiosk.transport import MAX_ANSWER_BYTES, Answer, NotRecognised, ServerBusy, Transport
-from protocol import entry
-from protocol.batch import Batch, pack
+from kiosk.transport import REQUEST_S, Answer, NotRecognised, ServerBusy, Transport
+from protocol import canonical, entry
+from protocol.batch import MAX_HEADER, Batch, pack
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.errors import ProtocolError
@@ -33,6 +33,7 @@ from protocol.merkle import Frontier
 
 PIECE_BYTES = 1 << 15
 """Of a gallery, fetched at once: 4 s at 64 kbit/s. A mark that was made meanwhile goes before the next piece."""
+MAX_GALLERY_BYTES = 64 << 20
 PIECES = 32
 """Fetched in one contact at most, so that the server hears from the device all the time."""
 _LONGEST_WAIT_S = 300.0
@@ -79,6 +80,7 @@ class Syncer:
         status: Callable[[], dict[str, Any]] = dict,
         authority: Path | None = None,
         keep_days: int = 120,
+        request_s: float = REQUEST_S,
     ) -> None:
         self._state_dir = state_dir
         self._keep_days = keep_days
@@ -87,7 +89,7 @@ class Syncer:
         self._act_as(device)
         self._state = SyncState(state_dir / "sync.db")
         self._socket = state_dir / "station.sock"
-        self._transport = Transport(server, authority)
+        self._transport = Transport(server, authority, request_s)
         self._download: _Download | None = None
         self._waiting = 0  # version of the manifest that lies in the inbox, because no station was there to apply it
 
@@ -103,6 +105,12 @@ class Syncer:
         Raises:
             SyncError: the server cannot be reached or must not be believed; nothing is lost, try later.
         """
+        try:
+            return self._contact()
+        except ProtocolError as error:
+            raise SyncError(f"what this device has stored cannot be read: {error}") from error
+
+    def _contact(self) -> Progress:
         changes = self._outbox.key_changes()
         if changes and new_key(changes[-1]) != self._device.signer.verifier:
             self._outbox.close()
@@ -218,7 +226,7 @@ class Syncer:
         while True:
             try:
                 progress = self.contact()
-            except (SyncError, JournalError) as error:
+            except KioskError as error:
                 failures += 1
                 wait_s = wait_after(failures, every_s, error.retry_after_s if isinstance(error, ServerBusy) else 0.0)
                 report(f"no sync: {error}")
@@ -310,8 +318,8 @@ class Syncer:
 
     def _fetch_pieces(self, gallery: GalleryReference, sealed: bytearray, acknowledged: int) -> bool:
         """Whether `sealed` is as long as it has to be now."""
-        if gallery.size > MAX_ANSWER_BYTES:
-            raise SyncError(f"gallery {gallery.version} has {gallery.size} bytes, {MAX_ANSWER_BYTES} are allowed")
+        if gallery.size > MAX_GALLERY_BYTES:
+            raise SyncError(f"gallery {gallery.version} has {gallery.size} bytes, {MAX_GALLERY_BYTES} are allowed")
         for _ in range(PIECES):
             end = min(len(sealed) + PIECE_BYTES, gallery.size)
             piece = self._send("GET", f"gallery/{gallery.version}?from={len(sealed)}&to={end}").content
@@ -360,6 +368,7 @@ def open_syncer(config: KioskConfig) -> Syncer:
         lambda: _health(config.state_dir),
         config.authority,
         config.keep_days,
+        config.request_s,
     )
 
 
@@ -388,9 +397,10 @@ def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> 
 
 
 def _health(state_dir: Path) -> dict[str, Any]:
-    """What the health check last wrote, for the server's overview."""
+    """What the health check last wrote, for the server's overview; nothing where a batch could not carry it."""
     try:
         value = json.loads((state_dir / "health.json").read_text())
-    except (OSError, ValueError):
+        fits = isinstance(value, dict) and len(canonical.encode(value)) < MAX_HEADER // 2
+    except (OSError, ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if fits else {}

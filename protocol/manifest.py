@@ -63,6 +63,8 @@ def open_delegation(data: bytes, root: Verifier) -> Delegation:
     value = _open(_DELEGATION, data, root)
     fields = {"version": int, "issued_ms": int, "expires_ms": int, "gallery_key": str, "cursor_key": str}
     _expect("delegation", value, fields)
+    for name in ("gallery_key", "cursor_key"):
+        Verifier.parse(value[name])
     return Delegation(**value)
 
 
@@ -87,8 +89,12 @@ def open_manifest(data: bytes, *gallery_keys: Verifier) -> Manifest:
     reference = value["gallery"]
     if reference is not None:
         _expect("manifest gallery", reference, {"version": int, "sha256": str, "size": int})
+        if reference["size"] < 0:
+            raise ProtocolError(f"manifest gallery: a size of {reference['size']} bytes")
         value["gallery"] = GalleryReference(**reference)
     value["sources"] = tuple(value["sources"])
+    if not all(isinstance(source, str) for source in value["sources"]):
+        raise ProtocolError(f"manifest: sources {value['sources']!r} are not kinds of camera")
     return Manifest(**value)
 
 
