@@ -9,10 +9,12 @@ from typing import cast
 
 import numpy as np
 
+from kiosk.clock import SystemClock
 from kiosk.device import Device, refreshed
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
 from kiosk.matcher import Templates, search
+from kiosk.syncstate import proven_ms
 from protocol import roster
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
@@ -85,7 +87,11 @@ class GalleryStore:
         return True
 
     def judge(self, offered: Manifest, now_ms: int) -> None:
-        """GalleryError for a manifest of another device, older than the one applied, or expired like its delegation."""
+        """GalleryError for a manifest of another device, older than the one applied, or expired like its delegation.
+
+        It is no earlier than the server and root have signed, so that a clock that is set back revives nothing.
+        """
+        now_ms = max(now_ms, self._proven_ms())
         if offered.device != self._device.name:
             raise GalleryError(f"the manifest is for {offered.device}, this device is {self._device.name}: refused")
         if offered.version < (held := self.applied_version()):
@@ -97,6 +103,16 @@ class GalleryStore:
                 f"the delegation of the key that signed manifest {offered.version} has expired: a new one comes with "
                 "the next contact, once the server has it (hadir server delegate)"
             )
+
+    def _proven_ms(self) -> int:
+        """What the time is at least by what the current keys signed, whatever the device's clock says."""
+        delegation = self._device.delegation
+        heard_ms = proven_ms(self._state_dir / "sync.db", delegation.version, SystemClock().read())
+        try:
+            issued_ms = self._open(self._applied / "manifest.note").issued_ms
+        except GalleryError:
+            issued_ms = 0
+        return max(delegation.issued_ms, issued_ms, heard_ms)
 
     def load(self, embedder: str, dimension: int) -> Site:
         """The applied site. An expired manifest still runs: it only takes no successor's place.

@@ -1,5 +1,6 @@
 """The gallery on the device: only what is signed, sealed for it and newer is applied, whole or not at all."""
 
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 
@@ -7,11 +8,16 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from kiosk.clock import Reading, SystemClock
 from kiosk.device import Device
 from kiosk.errors import GalleryError
+from kiosk.files import write_durably
 from kiosk.gallery import GalleryStore
+from kiosk.syncstate import SyncState
+from protocol.cursor import Cursor
 from protocol.gallery import Gallery, Person, seal
 from protocol.manifest import Delegation, GalleryReference, Manifest
+from protocol.merkle import EMPTY_ROOT, Frontier
 from protocol.note import Signer
 
 GALLERY_KEY = Signer.from_seed("hadir.example/gallery", bytes(32))
@@ -100,6 +106,41 @@ def test_an_applied_manifest_that_expired_still_runs(store):
     offer(store)
     apply(store)
     assert store.load(*EMBEDDER).templates is not None
+
+
+def test_a_clock_that_was_set_back_revives_no_manifest_that_expired_before_the_one_applied(store):
+    offer(store, version=1, issued_ms=NOW_MS + 2000, expires_ms=NOW_MS + 3000)
+    apply(store, NOW_MS + 2000)
+    offer(store, version=2)
+    with pytest.raises(GalleryError, match="manifest 2 has expired"):
+        apply(store, NOW_MS)
+    assert store.load(*EMBEDDER).manifest.version == 1, "what runs goes on running"
+
+
+@pytest.mark.parametrize(("heard_ms", "boot", "passed_ms"), [(1001, "ab" * 16, 0), (500, None, 501)])
+def test_a_clock_that_was_set_back_revives_no_manifest_that_expired_before_the_server_was_heard(
+    store, tmp_path, heard_ms, boot, passed_ms
+):
+    now = SystemClock().read()
+    cursor = Cursor("K01", "ab" * 8, 0, EMPTY_ROOT, NOW_MS + heard_ms)
+    with closing(SyncState(tmp_path / "sync.db")) as state:
+        heard = Reading(boot or now.boot, now.boottime_ms - passed_ms, 0, "unset")
+        state.save(cursor, Frontier(), cursor.sign(GALLERY_KEY), 1, heard)
+    offer(store)
+    with pytest.raises(GalleryError, match="manifest 1 has expired"):
+        apply(store, NOW_MS - 10**10)
+    renewed = Delegation(2, 0, 10**15, str(GALLERY_KEY.verifier), str(GALLERY_KEY.verifier))
+    write_durably(tmp_path / "delegations" / "2.note", renewed.sign(ROOT))
+    offer(store)
+    assert apply(store).manifest.version == 1, "root's next word ends what a server with a wrong clock signed"
+
+
+def test_a_delegation_that_was_issued_later_than_the_clock_says_moves_it(store, tmp_path):
+    renewed = Delegation(2, NOW_MS + 2000, 10**15, str(GALLERY_KEY.verifier), str(GALLERY_KEY.verifier))
+    write_durably(tmp_path / "delegations" / "2.note", renewed.sign(ROOT))
+    offer(store)
+    with pytest.raises(GalleryError, match="manifest 1 has expired"):
+        apply(store, NOW_MS)
 
 
 def test_an_applied_gallery_that_was_damaged_is_named(store, tmp_path):
