@@ -412,7 +412,8 @@ class _Resolver:
             elif name == "running" or name in [f"input:{column}" for column in MONEY_INPUTS]:
                 terms[name] = None
             else:
-                raise source.refuse(keys, f"'{name}' is no component, group, input or earlier step")
+                where, place = (self.main, ("groups", inside[-1])) if inside else (source, keys)
+                raise where.refuse(place, f"'{name}' is no component, group, input or earlier step")
         return tuple(terms)
 
     def _by(self, source: Document, by: dict[str, Any], keys: document.Keys) -> By:

@@ -153,6 +153,7 @@ def test_shipped_regulations_name_their_assumptions(name: str) -> None:
         ("- use: tax", "- use: vat", "'vat' is not named in uses"),
         ("national/tax-final-2010.yaml", "national/tax-2011.yaml", "uses.tax: there is no file"),
         ("taxable: [", "taxed: [", "needs the group 'taxable' in groups"),
+        ("taxable: [tpp_paid, ", "taxable: [paid, ", "groups.taxable: 'paid' is no component, group, input or earlier"),
         (
             "needs_document: true",
             "needs_documents: true",
