@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +17,45 @@ Grab = Callable[[], NDArray[np.uint8] | None]
 """Waits for one picture, height x width x 3 BGR; None at the end; raises `CameraError` when the source broke."""
 
 _FROZEN_S = 3.0
+_REMEMBERED = 1800  # pictures: a minute at 30 a second
+_LOOPED = 5  # pictures in a row that came again
 _JOIN_S = 2.0
+
+
+class Loop:
+    """Notices pictures that come again in their order. A sensor's noise never repeats: what does was recorded.
+
+    A driver may hand over one picture twice, and a dark or a white one says nothing.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {}
+        self._last = b""
+        self._number = self._distance = self._run = 0
+
+    def length(self, sample: NDArray[np.uint8]) -> int:
+        """After how many pictures the last ones came again; 0 while they are new."""
+        digest = hashlib.blake2b(sample.tobytes(), digest_size=16).digest()
+        if digest == self._last or float(sample.std()) < 2:
+            return 0
+        self._last = digest
+        self._number += 1
+        before = self._known.pop(digest, self._number)
+        distance = self._number - before
+        self._run = self._run + 1 if distance and distance == self._distance else int(distance > 0)
+        self._distance = distance
+        self._known[digest] = self._number  # last in the order of the dictionary
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return distance if self._run >= _LOOPED else 0
 
 
 class LiveCamera:
     """A `kiosk.camera.Camera` over a blocking `grab`. Frames carry the monotonic clock at their arrival.
 
     `frozen_is_stall`: a real sensor never delivers the same bytes twice, so a picture that stays identical
-    for three seconds counts as a stall (a black one does not: a dark office is no fault). `lock`: holds exposure and
+    for three seconds counts as a stall (a black one does not: a dark office is no fault), and pictures that come again
+    break the camera, with the reason. `lock`: holds exposure and
     white balance while it is True, so that they do not undo what the lamp does.
     """
 
@@ -86,6 +118,7 @@ class LiveCamera:
     def _run(self) -> None:
         number, changed_s = 0, time.monotonic()
         before: NDArray[np.uint8] | None = None
+        loop = Loop()
         try:
             while not self._closing:
                 image = self._grab()
@@ -94,6 +127,12 @@ class LiveCamera:
                     break
                 if self._frozen_is_stall:
                     sample = image[::8, ::8]
+                    again = loop.length(sample)
+                    if again:
+                        raise CameraError(
+                            f"camera {self.kind}:{self.device}: its last {again} pictures come again: a recording is "
+                            "played into it; look at its cable and who can reach it"
+                        )
                     if before is None or not np.array_equal(sample, before) or float(sample.std()) < 2:
                         before, changed_s = sample.copy(), now
                     elif now - changed_s > _FROZEN_S:

@@ -16,9 +16,10 @@ from kiosk import camera
 from kiosk.camera import SOURCES, open_camera
 from kiosk.cameras.capture import live_capture, without_password
 from kiosk.cameras.film import Film
-from kiosk.cameras.newest import LiveCamera
+from kiosk.cameras.newest import LiveCamera, Loop
 from kiosk.cameras.options import split, turned
 from kiosk.cameras.reopening import ReopeningCamera
+from kiosk.cameras.v4l2 import ExposureLock, identity_of
 from kiosk.errors import CameraError, CameraStalled
 from kiosk.values import CameraEvent, Frame
 
@@ -407,3 +408,119 @@ def test_the_error_of_a_source_with_its_own_clock_is_final():
     source = ReopeningCamera("exec:x", lambda text: None, lambda url: Broken(CameraError("status 3")))
     with pytest.raises(CameraError, match="status 3"):
         source.read()
+
+
+# -- what is played into a camera ------------------------------------------------------------------------
+
+
+def test_pictures_that_come_again_are_a_recording():
+    loop = Loop()
+    assert [loop.length(textured(number)) for number in range(20)] == [0] * 20
+    found = [loop.length(textured(number)) for number in range(6)]
+    assert found == [0, 0, 0, 0, 20, 20]
+
+
+def test_a_driver_that_repeats_single_pictures_is_no_recording():
+    loop = Loop()
+    shown = [number // 2 for number in range(20)] + [3, 20, 7, 21, 22, 2, 23]
+    assert not any(loop.length(textured(number)) for number in shown)
+
+
+def test_a_film_played_into_a_device_breaks_the_camera():
+    pictures = [textured(number % 9) for number in range(40)]
+    live = LiveCamera("v4l2", "/dev/video9", lambda: pictures.pop(0), lambda: None, frozen_is_stall=True)
+    with pytest.raises(CameraError, match="its last 9 pictures come again"):
+        list(iter(live.read, None))
+    live.close()
+
+
+def capability(driver: bytes, card: bytes, bus: bytes) -> bytes:
+    return driver.ljust(16, b"\0") + card.ljust(32, b"\0") + bus.ljust(32, b"\0") + bytes(24)
+
+
+@pytest.mark.parametrize(
+    ("driver", "card", "bus", "virtual"),
+    [
+        (b"uvcvideo", b"HD Webcam C525", b"usb-0000:00:14.0-1", False),
+        (b"v4l2 loopback", b"HD Webcam C525", b"platform:v4l2loopback-000", True),
+        (b"uvcvideo", b"HD Webcam C525", b"platform:v4l2loopback-000", True),
+        (b"vivid", b"vivid", b"platform:vivid-000", True),
+    ],
+)
+def test_a_device_is_named_by_its_driver_and_a_virtual_one_is_told(
+    driver: bytes, card: bytes, bus: bytes, virtual: bool
+):
+    found = identity_of("/dev/video9", lambda path: capability(driver, card, bus))
+    assert found.virtual == virtual
+    assert str(found).startswith("virtual ") == virtual
+    assert all(name.decode() in str(found) for name in (driver, card, bus))
+
+
+def test_a_device_that_does_not_tell_its_names_has_its_path():
+    assert str(identity_of("/dev/null")) == "/dev/null"
+
+
+class Controls:
+    """A capture with controls; `stubborn` ones cannot be set."""
+
+    def __init__(self, stubborn: tuple[int, ...] = ()) -> None:
+        self.values = {
+            cv2.CAP_PROP_AUTO_EXPOSURE: 3.0,
+            cv2.CAP_PROP_EXPOSURE: 157.0,
+            cv2.CAP_PROP_AUTO_WB: 1.0,
+            cv2.CAP_PROP_WB_TEMPERATURE: 4200.0,
+        }
+        self.stubborn = stubborn
+
+    def get(self, name: int) -> float:
+        return self.values[name]
+
+    def set(self, name: int, value: float) -> bool:
+        if name in self.stubborn:
+            return False
+        self.values[name] = value
+        if (name, value) == (cv2.CAP_PROP_AUTO_EXPOSURE, 1.0):
+            self.values[cv2.CAP_PROP_EXPOSURE] = 250.0  # the driver's default
+        return True
+
+
+def test_exposure_and_white_balance_are_held_where_they_were_and_given_back():
+    controls = Controls()
+    before = dict(controls.values)
+    lock = ExposureLock(controls, "/dev/video9")
+    lock.hold()
+    assert controls.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 1.0
+    assert controls.values[cv2.CAP_PROP_AUTO_WB] == 0.0
+    assert controls.values[cv2.CAP_PROP_EXPOSURE] == 157.0, "not the driver's default"
+    lock.release()
+    assert controls.values == before
+
+
+def test_what_cannot_be_held_is_said_once(caplog: pytest.LogCaptureFixture):
+    lock = ExposureLock(Controls(stubborn=(cv2.CAP_PROP_AUTO_EXPOSURE,)), "/dev/video9")
+    for _ in range(3):
+        lock.hold()
+        lock.release()
+    assert [record.getMessage() for record in caplog.records] == [
+        "camera /dev/video9: its automatic exposure cannot be held during the light code"
+    ]
+
+
+def test_a_light_code_holds_the_exposure_between_two_frames():
+    controls, frames = Controls(), iter(range(1000))
+
+    class Device(Controls):
+        def read(self) -> tuple[bool, Image]:
+            return True, textured(next(frames))
+
+        def release(self) -> None:
+            pass
+
+    live = live_capture("v4l2", "/dev/video9", Device(), 0, ExposureLock(controls, "/dev/video9"))
+    for event, automatic in (("0.30", 1.0), ("", 3.0)):
+        live.tell(CameraEvent(0.0, "light", event))
+        first = live.read()
+        assert first is not None
+        while controls.values[cv2.CAP_PROP_AUTO_EXPOSURE] != automatic:
+            assert live.read() is not None
+    live.close()
