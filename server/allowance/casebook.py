@@ -126,12 +126,16 @@ def read(path: Path, regulation: Regulation | None = None) -> Casebook:
         first, last = month_span(value["month"])
     except ValueError as cause:
         raise source.refuse(("month",), str(cause)) from None
+    components = {component.id for component in regulation.components}
     within = {day.isoformat() for day in days_between(first, last)}
     told = {("defaults",): value.get("defaults", {})} | {("cases", n): case for n, case in enumerate(value["cases"])}
     for keys, facts in told.items():
         for day in facts.get("days", {}):
             if day not in within:
                 raise source.refuse((*keys, "days", day), f"is no day of {value['month']}")
+        for name in facts.get("amounts", {}):
+            if name not in components:
+                raise source.refuse((*keys, "amounts", name), f"is not one of the components of {regulation.id}")
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     for place, case in enumerate(value["cases"]):
         facts = {**value.get("defaults", {}), **case}

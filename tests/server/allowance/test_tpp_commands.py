@@ -474,6 +474,7 @@ def test_cases_are_run_and_a_difference_is_shown(tmp_path: Path, capsys: pytest.
     ("old", "new", "message"),
     [
         ("{2026-10-05:", "{2026-11-05:", "days.2026-11-05: is no day of 2026-10"),
+        ("{tpp: 5_000_000}", "{tpk: 5_000_000}", "defaults.amounts.tpk: is not one of the components of tulang-bawang"),
         ("month: 2026-10", "month: 2026-13", "month: '2026-13' is not a month"),
         ("dues: {koperasi: 1_500_000}", "dues: {koperasi: -1}", "cases: dues: row 1, column 'rupiah': -1 rupiah"),
         ("golongan: II/c}", "golongan: II/c, start_date: soon}", "'soon' is not a date"),
