@@ -80,8 +80,12 @@ class Flow:
         part = cv2.warpAffine(image, to_view, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
 
+    def placed(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where n x 2 pixels of the first frame are in the view."""
+        return ((points - self._corner) * self._scale).astype(np.float32)
+
     def _oval(self, face: Face) -> NDArray[np.float32]:
-        return ((face.landmarks[geometry.OVAL, :2] - self._corner) * self._scale).astype(np.float32)
+        return self.placed(face.landmarks[geometry.OVAL, :2])
 
     def _masks(self, face: Face) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The face's oval without its rim, and what lies clearly beside and above the head."""
