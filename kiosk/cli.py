@@ -129,6 +129,15 @@ def _parser() -> argparse.ArgumentParser:
 
     configured(add("rotate-key", _rotate_key, "Give this device a new signing key.", "hadir kiosk rotate-key"))
 
+    configured(
+        add(
+            "bind-key",
+            _bind_key,
+            "Put the gallery's key under this device's secret.",
+            "sudo -u hadir hadir kiosk bind-key",
+        )
+    )
+
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -215,6 +224,14 @@ def _rotate_key(options: argparse.Namespace) -> None:
     from kiosk.rekeying import change_key
 
     print(change_key(load_config(options.config).state_dir))
+
+
+def _bind_key(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.sealing import bind
+
+    name = bind(load_config(options.config).state_dir / "keys")
+    print(f"the gallery's key is kept under the {name} from now on; what was on the card before may be found on it")
 
 
 def _enrol(options: argparse.Namespace) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from kiosk.errors import ClaimError, JournalError
+from kiosk import sealing
+from kiosk.errors import ClaimError, GalleryError, JournalError
 from kiosk.files import make_folder, write_durably
 from kiosk.journal import JournalReader
 from protocol.errors import ProtocolError
@@ -27,6 +28,7 @@ _DELEGATIONS = "delegations"
 class Device:
     """A claimed device. `signer` signs checkpoints and requests, `sealing` opens galleries sealed for it.
 
+    `held`: that key, or why it cannot be had here, which only what opens a gallery needs to know.
     `delegation`: the newest that came; `former`: those before it, by which only what was applied under them is opened.
     `successor`: a key made to take the place of `signer`; the journal, where it can be read, says that it has not yet.
     """
@@ -34,11 +36,18 @@ class Device:
     name: str
     origin: str
     signer: Signer
-    sealing: X25519PrivateKey
+    held: X25519PrivateKey | GalleryError
     root: Verifier
     delegation: Delegation
     successor: Signer | None = None
     former: tuple[Delegation, ...] = ()
+
+    @property
+    def sealing(self) -> X25519PrivateKey:
+        """Opens galleries; GalleryError where its secret is not here."""
+        if isinstance(self.held, GalleryError):
+            raise self.held
+        return self.held
 
     @property
     def gallery_key(self) -> Verifier:
@@ -66,15 +75,11 @@ class Keys:
 
 def load_or_make_keys(state_dir: Path) -> Keys:
     """The device's keys; made at the first call, readable by its user alone."""
-    parts = []
-    for name in ("signing", "sealing"):
-        path = state_dir / "keys" / f"{name}.key"
-        if not path.exists():
-            make_folder(path.parent, 0o700)
-            seed = Signer.generate("new").seed if name == "signing" else X25519PrivateKey.generate().private_bytes_raw()
-            write_durably(path, seed, 0o600)
-        parts.append(_read_key(path))
-    return Keys(*parts)
+    folder = state_dir / "keys"
+    if not (folder / SIGNING).exists():
+        make_folder(folder, 0o700)
+        write_durably(folder / SIGNING, Signer.generate("new").seed, 0o600)
+    return Keys(_read_key(folder / SIGNING), sealing.load_or_make(folder).private_bytes_raw())
 
 
 def save_claim(state_dir: Path, name: str, origin: str, root: Verifier, delegation: bytes) -> None:
@@ -110,8 +115,12 @@ def load_device(state_dir: Path) -> Device:
         successor = Signer.from_seed(signer.name, _read_key(folder / SUCCESSOR))
         if _changed_to(state_dir / "journal.db") == successor.verifier:
             signer, successor = successor, None
-    sealing = X25519PrivateKey.from_private_bytes(_read_key(folder / "sealing.key"))
-    return refreshed(state_dir, Device(name, origin, signer, sealing, root, delegation, successor))
+    held: X25519PrivateKey | GalleryError
+    try:
+        held = sealing.load(folder)
+    except ClaimError as error:
+        held = GalleryError(str(error))
+    return refreshed(state_dir, Device(name, origin, signer, held, root, delegation, successor))
 
 
 def refreshed(state_dir: Path, device: Device) -> Device:

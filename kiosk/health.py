@@ -14,10 +14,11 @@ from kiosk.clock import SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
 from kiosk.device import Device, load_device
-from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError, SyncError
+from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError, ModelError, SyncError
 from kiosk.files import write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
+from kiosk.sealing import holder
 from kiosk.syncstate import last_contact
 from protocol.errors import ProtocolError
 from protocol.release import Release, named_release
@@ -25,6 +26,11 @@ from protocol.release import Release, named_release
 _DEFENDS = {
     "none": "no lamp is configured: a screen that is steered to answer the prompts is not told from a person",
     "lamp": "prompts and light code",
+}
+_KEPT_BY = {
+    "file": "a file beside the gallery: whoever has the card has both (docs/provisioning.md)",
+    "credential": "a credential of this device",
+    "otp": "the one-time-programmable memory of this Pi",
 }
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 # The Pi's firmware: bits for too little voltage and too much heat, now and since boot.
@@ -77,13 +83,14 @@ def write_health(config: KioskConfig) -> dict[str, Any]:
     return facts
 
 
-def _gallery(state_dir: Path, device: Device) -> str:
+def _gallery(config: KioskConfig, device: Device) -> str:
     """What the station can recognise with, in words."""
-    from kiosk.embedder import DlibEmbedder  # brings OpenCV, which the health timer does without
+    from kiosk.embedder import open_embedder  # brings OpenCV, which the health timer does without
 
     try:
-        site = GalleryStore(state_dir, device).load(DlibEmbedder.identity, DlibEmbedder.dimension)
-    except GalleryError as error:
+        embedder = open_embedder(config.embedder, config.models)
+        site = GalleryStore(config.state_dir, device).load(embedder.identity, embedder.dimension)
+    except (GalleryError, ModelError) as error:
         return f"not usable: {error}"
     if site.manifest is None or site.templates is None:
         return "none yet: enrol and approve somebody, and let sync reach the server"
@@ -99,7 +106,8 @@ def status(config: KioskConfig) -> dict[str, Any]:
     except ClaimError as error:
         facts["device"] = str(error)
     else:
-        facts["gallery"] = _gallery(config.state_dir, device)
+        facts["gallery"] = _gallery(config, device)
+        facts["gallery_key"] = _KEPT_BY.get(holder(config.state_dir / "keys") or "", "missing: claim the device again")
     facts["server"] = config.server
     facts["defends"] = _DEFENDS[config.light]
     try:
