@@ -82,7 +82,9 @@ def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> 
         for place, row in enumerate(inputs.work.to_pylist(), FIRST_ROW)
         if not _is_month(row["month"])
     ]
-    found.problems += [*_shifts(inputs.calendar, people, first, last), *_assigned(inputs.calendar, people)]
+    for look in (_shifts, _twice_assigned):
+        found.problems += look(inputs.calendar, people, first, last)
+    found.problems += _assigned(inputs.calendar, people)
     order = [*COLUMNS, "calendar"]
     found.problems.sort(key=lambda problem: (order.index(problem.file), problem.row or 0))
     return found
@@ -246,13 +248,30 @@ def _overlaps(spans: Spans) -> Iterator[Problem]:
 
 
 def _shifts(calendar: Calendar, people: Mapping[str, Mapping[str, Any]], first: date, last: date) -> Iterator[Problem]:
-    days = days_between(first, last)
-    for name in sorted(calendar.shifts):
-        for day, after in pairwise(days):
-            today, tomorrow = calendar.shift_on(name, day), calendar.shift_on(name, after)
+    """Shifts of somebody that run into the next one, whichever that is."""
+    alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    named_by = [(entry.column, frozenset(entry.values)) for entry in calendar.assignments]
+    for who, row in people.items():
+        alike[tuple(n for n, (column, values) in enumerate(named_by) if row[column] in values)].append(who)
+    meeting: dict[str, list[str]] = defaultdict(list)
+    for chosen, whose in alike.items():
+        own = [calendar.assignments[n] for n in chosen]
+        named = {
+            day: next((one.shift for one in reversed(own) if one.first <= day <= one.last), calendar.default_shift)
+            for day in days_between(first, last)
+        }
+        for day, after in pairwise(named):
+            today, tomorrow = calendar.shift_on(named[day], day), calendar.shift_on(named[after], after)
             if today and tomorrow and today[1] > tomorrow[0] + 86400:
-                yield Problem("calendar", None, "shifts", "", f"shift {name} of {day} runs into that of {after}")
+                meeting[f"shift {named[day]} of {day} runs into {named[after]} of {after}"] += whose
                 break
+    for text, whose in meeting.items():
+        yield Problem("calendar", None, "shifts", whose[0], f"{_and_more(whose)}: {text}")
+
+
+def _twice_assigned(
+    calendar: Calendar, people: Mapping[str, Mapping[str, Any]], first: date, last: date
+) -> Iterator[Problem]:
     for place, entry in enumerate(calendar.assignments):
         for other_place, other in enumerate(calendar.assignments[:place]):
             begin, end = max(entry.first, other.first, first), min(entry.last, other.last, last)
@@ -264,15 +283,18 @@ def _shifts(calendar: Calendar, people: Mapping[str, Mapping[str, Any]], first: 
                 if row[entry.column] in entry.values and row[other.column] in other.values
             ]
             if both:
-                more = f" and {len(both) - 1} more" if len(both) > 1 else ""
                 yield Problem(
                     "calendar",
                     None,
                     "assignments",
                     both[0],
-                    f"{both[0]}{more}: assignments {other_place + 1} ({other.shift}) and {place + 1} ({entry.shift}) "
+                    f"{_and_more(both)}: assignments {other_place + 1} ({other.shift}) and {place + 1} ({entry.shift}) "
                     f"overlap from {begin} to {end}: the later line holds",
                 )
+
+
+def _and_more(people: Sequence[str]) -> str:
+    return people[0] + (f" and {len(people) - 1} more" if len(people) > 1 else "")
 
 
 def _assigned(calendar: Calendar, people: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:

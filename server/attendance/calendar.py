@@ -234,7 +234,9 @@ def _shift(name: str, source: document.Document) -> Shift:
         start, end = (0, 0) if off else (_seconds(entry["start"]), _seconds(entry["end"]))
         end += 86400 if entry.get("ends_next_day") else 0
         if not off and not start < end <= start + 86400:
-            raise source.refuse((*keys, "end"), "must be after start (ends_next_day: true for a night shift)")
+            raise source.refuse(
+                (*keys, "end"), "must be after start, by a day at most (ends_next_day: true for a night shift)"
+            )
         line = Hours(frozenset(DAYS.index(day) for day in entry["days"]), first, last, start, end, off)
         for other in lines:
             both = sorted(line.weekdays & other.weekdays)

@@ -359,9 +359,21 @@ def test_shifts_that_overlap_are_told(run: Run, tmp_path: Path) -> None:
     )
     assert run(calendar=calendar)[0] == 0
     assert problems(tmp_path) == [
-        "calendar::: shift over of 2026-10-05 runs into that of 2026-10-06",
+        "calendar::A: A and 1 more: shift over of 2026-10-05 runs into over of 2026-10-06",
         "calendar::A: A: assignments 1 (long) and 2 (over) overlap from 2026-10-05 to 2026-10-31: the later line holds",
     ]
+
+
+def test_a_night_that_runs_into_another_shift_of_the_same_people_is_told(run: Run, tmp_path: Path) -> None:
+    calendar = tmp_path / "calendar.yaml"
+    calendar.write_text(
+        "format: 1\nzone: WIB\ndefault_shift: day\nshifts:\n"
+        '  day: {hours: [{days: [mon, tue], start: "07:30", end: "16:00"}]}\n'
+        '  night: {hours: [{days: [mon, tue], start: "20:00", end: "08:00", ends_next_day: true}]}\n'
+        "assignments:\n  - {shift: night, employees: [A], from: 2026-10-12, to: 2026-10-12}\n"
+    )
+    assert run(calendar=calendar)[0] == 0
+    assert problems(tmp_path) == ["calendar::A: A: shift night of 2026-10-12 runs into day of 2026-10-13"]
 
 
 @pytest.mark.parametrize(
