@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, select
 from protocol import entry
 from server import facts
 from server.allowance.inputs import COLUMNS
-from server.attendance import devicelog
+from server.attendance import attested, devicelog
 from server.attendance.dating import Dater, Dating, Logged
 from server.attendance.models import DATINGS, LEGACY_MONTHS, legacy_marks
 from server.devices.models import devices, manifests
@@ -32,7 +33,7 @@ WIDEST_MS = 12 * 3_600_000
 
 @dataclass(frozen=True)
 class Mark:
-    """An employee was seen at a device: entry `seq` of its log."""
+    """An employee was seen at a device: entry `seq` of its log. `colleague`, `supervisor`: who attested it, if any."""
 
     employee_id: str
     device: str
@@ -40,6 +41,8 @@ class Mark:
     site: str
     source: str
     dating: Dating
+    colleague: str = ""
+    supervisor: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
                 undated.append(event)
             else:
                 marks.append(event)
+    beyond = list(_beyond(connection, marks, cutoff_ms))
+    uncounted += beyond
+    gone = {(one.device, one.seq) for one in beyond}
+    marks = [mark for mark in marks if (mark.device, mark.seq) not in gone]
     marks += _legacy(connection, first_ms, last_ms, cutoff_ms)
     return Events(tuple(marks), tuple(undated), tuple(uncounted))
 
@@ -109,6 +116,22 @@ def decisions(connection: Connection, cutoff_ms: int) -> dict[str, tuple[int, in
         for row in facts.as_of(connection, DATINGS, cutoff_ms)
         if row["status"] == APPROVED
     }
+
+
+def _beyond(connection: Connection, marks: Iterable[Mark], cutoff_ms: int) -> Iterator[Uncounted]:
+    """Attested marks beyond what a supervisor may attest in a month: the earliest count."""
+    attested_marks = sorted(
+        (mark for mark in marks if mark.supervisor), key=lambda mark: (mark.dating.latest_ms, mark.device, mark.seq)
+    )
+    known = attested.Attestors.known(connection, cutoff_ms) if attested_marks else None
+    counts: Counter[tuple[str, str]] = Counter()
+    for mark in attested_marks:
+        assert known is not None
+        month, limit = f"{people.local_day(mark.dating.latest_ms):%Y-%m}", known.limit_of(mark.supervisor)
+        counts[mark.supervisor, month] += 1
+        if counts[mark.supervisor, month] > limit:
+            reason = f"beyond the {limit} marks that {mark.supervisor} attests in {month}"
+            yield Uncounted(mark.employee_id, mark.device, mark.seq, mark.dating, reason)
 
 
 def _legacy(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int) -> Iterator[Mark]:
@@ -134,7 +157,8 @@ def judged(
     cutoff_ms: int,
     decided: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> Iterator[Mark | Uncounted]:
-    """The presences among entries of a device, each a mark or with the reason why it counts for nothing.
+    """The presences and attested marks among entries of a device, each a mark or with the reason why it counts for
+    nothing; the limit of a supervisor aside.
 
     `employees`: pseudonym to employee; `device`: its row; `cutoff_ms`: until when a loss of it must be known;
     `decided`: as of `decisions`.
@@ -142,35 +166,44 @@ def judged(
     name = device["device"]
     told = _manifests(connection, name)
     lost = loss(connection, name, cutoff_ms)
+    known: attested.Attestors | None = None
     for decoded, logged in log:
-        if decoded.kind != "presence":
+        if decoded.kind not in ("presence", attested.KIND):
             continue
         derived = dater.date_logged(logged, decoded.body["presented_boottime_ms"])
         dating = derived.narrowed(decided.get(f"{name}/{decoded.seq}"))
         manifest = next((one for one in reversed(told) if one["issued_ms"] <= dating.latest_ms), told[0])
         employee = employees.get(decoded.body["person"], "")
-        reason = _why_not(decoded, dating, manifest, lost, employee)
+        reason, source, word = _why_not(decoded, dating, manifest, lost, employee), decoded.body["source"], None
+        if not reason and decoded.kind == attested.KIND:
+            known = known or attested.Attestors.known(connection, cutoff_ms)
+            day = people.local_day(dating.latest_ms).isoformat()
+            word, source = attested.word_of(connection, decoded, employees, known, day), attested.KIND
+            reason = word.reason
         if reason:
             yield Uncounted(employee, name, decoded.seq, dating, reason)
         else:
-            yield Mark(employee, name, decoded.seq, manifest["site"], decoded.body["source"], dating)
+            by = (word.colleague, word.supervisor) if word else ()
+            yield Mark(employee, name, decoded.seq, manifest["site"], source, dating, *by)
 
 
 def _why_not(
     decoded: entry.Entry, dating: Dating, manifest: RowMapping, lost: tuple[int, str] | None, employee: str
 ) -> str:
-    """Why a presence does not count, '' when it does. `lost`: when the device was lost, and why."""
-    source = decoded.body["source"]
+    """Why a presence or attested mark alone does not count, '' when it does. `lost`: when the device was, and why."""
+    source, allowed = decoded.body["source"], manifest["sources"].split(",")
     if not employee:
         return "the pseudonym is nobody's"
-    if source not in manifest["sources"].split(","):
+    if source not in allowed:
         return f"camera {source} is not allowed by manifest {manifest['version']}"
+    if lost is not None and dating.latest_ms > lost[0]:
+        return f"after the loss of the device ({lost[1]})"
+    if decoded.kind == attested.KIND:
+        return "" if attested.KIND in allowed else f"manifest {manifest['version']} lets no attested marks count"
     if decoded.boottime_ms - decoded.body["presented_boottime_ms"] > VISIT_MS:
         return "written more than five minutes after it was presented"
     if decoded.body["liveness"] != "live":
         return f"liveness {decoded.body['liveness']}"
-    if lost is not None and dating.latest_ms > lost[0]:
-        return f"after the loss of the device ({lost[1]})"
     return ""
 
 

@@ -21,6 +21,9 @@ LEGACY_MONTHS = fact_kind("legacy_months", ("month", "counts"), ("month",))
 DATINGS = fact_kind("datings", ("entry", "employee_id", "earliest_ms", "latest_ms", "status"), ("entry",))
 """When a presence was, where a person had to say. `entry`: DEVICE/SEQ; `status`: as in `decisions`."""
 
+ATTEST_LIMITS = fact_kind("attest_limits", ("agency", "marks"), ("agency",))
+"""How many marks a supervisor of an agency and those below it ('' of all) attests in a month."""
+
 # What a machine of before says of somebody; nobody signed it. Rows are only added.
 legacy_marks = Table(
     "legacy_marks",

@@ -14,6 +14,7 @@ from server.people import service as people
 from server.people.models import AGENCIES, GRANTS, HEADS
 
 EMPLOYEE, HEAD, HR, TREASURER, AUDITOR, ADMIN = "employee", "head", "hr", "treasurer", "auditor", "admin"
+SUPERVISOR = "supervisor"
 ROLES: Mapping[str, str] = {
     EMPLOYEE: "speaks for oneself only",
     HEAD: "issues and confirms orders, decides leave and corrections, approves the month",
@@ -21,6 +22,7 @@ ROLES: Mapping[str, str] = {
     TREASURER: "says that a locked month was paid",
     AUDITOR: "exports facts",
     ADMIN: "gives grants",
+    SUPERVISOR: "attests, at a kiosk, who is there though it cannot decide; so do heads",
 }
 DEFINITIVE = "definitive"
 CAPACITIES = (DEFINITIVE, "plt", "plh")
