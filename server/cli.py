@@ -14,6 +14,7 @@ from server.commands import (
     dating,
     devices,
     enrolment,
+    erasure,
     grants,
     installation,
     legacy,
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    people_and_devices = (installation, devices, watch, people, grants, enrolment)
+    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment)
     for domain in (*people_and_devices, orders, places, legacy, dating, month, workflow, report, proofs):
         domain.register(commands)
     return parser

@@ -23,7 +23,7 @@ class ServerConfig:
     name. listen: HOST:PORT; port 0 takes a free one, which then stands in `<state_dir>/listening`. clock: `simulated`
     takes the time from `<state_dir>/simulated-clock`. regulation: the YAML by which months are closed. government
     and place: the letterhead of reports, and where they are signed. signatories: agency, or `all` for those not
-    named, to who signs its payment list.
+    named, to who signs its payment list. retention_years: how long after the last month nobody is erased.
     """
 
     state_dir: Path
@@ -35,6 +35,7 @@ class ServerConfig:
     government: str = ""
     place: str = ""
     signatories: Mapping[str, tuple[Signatory, ...]] = field(default_factory=dict)
+    retention_years: int = 10
 
     def __post_init__(self) -> None:
         if not _ORIGIN.match(self.origin):
@@ -42,6 +43,9 @@ class ServerConfig:
         host, _, port = self.listen.rpartition(":")
         if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
             raise ValueError(f"listen must be HOST:PORT such as 127.0.0.1:8440, not {self.listen!r}")
+
+        if not 1 <= self.retention_years <= 100:
+            raise ValueError(f"retention_years must be from 1 to 100, not {self.retention_years}")
 
     @property
     def address(self) -> tuple[str, int]:
@@ -53,6 +57,11 @@ class ServerConfig:
     def database(self) -> Path:
         """The SQLite file."""
         return self.state_dir / "server.db"
+
+    @property
+    def erasures(self) -> Path:
+        """What was erased, beside the database: a restored backup does not know it."""
+        return self.state_dir / "erasures.jsonl"
 
 
 def load(path: Path) -> ServerConfig:

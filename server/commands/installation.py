@@ -11,6 +11,7 @@ from server import clock, config, keys
 from server.commands.common import Commands, opened, shown_time
 from server.database import new_epoch, set_epoch
 from server.devices import manifests
+from server.people import erasing
 from server.services import initialise
 
 
@@ -75,4 +76,8 @@ def _restored(options: argparse.Namespace) -> None:
     epoch = new_epoch()
     with parts.database.write() as connection:
         set_epoch(connection, epoch)
+        again = erasing.again(connection, parts.config.erasures, parts.keyring.gallery, parts.clock.now_ms())
+    if again:
+        parts.database.vacuum()
+        print(f"erased again, as before the backup was restored: {', '.join(again)}")
     print(f"epoch {epoch}: devices will send again what this database does not hold")

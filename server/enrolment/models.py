@@ -30,7 +30,7 @@ enrolments = Table(
     Column("report", Text, nullable=False, comment="JSON list of what the device noticed"),
     Column("opened_by", Text, nullable=False),
     Column("submitted_ms", BigInteger, nullable=False),
-    Column("state", Text, nullable=False, comment="pending, approved or rejected"),
+    Column("state", Text, nullable=False, comment="pending, approved, rejected or erased"),
     Column("decided_by", Text),
     Column("decided_ms", BigInteger),
     sqlite_autoincrement=True,

@@ -15,6 +15,7 @@ from server.month import reckoning, rules, since, staff
 from server.month.lines import differences
 from server.month.reckoning import Reckoned, Scope
 from server.month.tables import digest
+from server.people import erasing
 from server.services import Services
 
 
@@ -76,6 +77,9 @@ def _because(
     engine = reckoned.result.summary["engine"]
     if engine != run["engine_version"]:
         told.append(f"engine {run['engine_version']} then, {engine} now")
+    people = staff.people_of_run(connection, run["run"])
+    if gone := erasing.erased(connection, people, run["cutoff_ms"]):
+        told.append(f"what was stored of single days of {', '.join(gone)} was erased since")
     if (then := months.summary_of(connection, run["run"]).get("dating", 1)) != RULE:
         told.append(f"entries were dated by rule {then} then, by rule {RULE} now")
     if first_ms != last_ms:

@@ -33,6 +33,9 @@ POSTINGS = fact_kind(
 )
 """Who holds which post between two dates, both included; `capacity` as of HEADS."""
 
+ERASURES = fact_kind("erasures", ("employee_id", "status"), ("employee_id",))
+"""Whose pseudonym's key was to be destroyed, and was; `status`: as in `erasing`."""
+
 officers = Table(
     "officers",
     metadata,
