@@ -164,7 +164,7 @@ def _compute(options: argparse.Namespace) -> int:
     if calendar is None:
         raise RegulationError(f"{rule.path.name} names no calendar: give one with --calendar FILE")
     paths = {name: getattr(options, name) for name in TABLES if getattr(options, name)}
-    inputs, notes = _inputs(paths, calendar)
+    inputs, notes = _inputs(paths, calendar, rule)
     found = examine(inputs, rule, first, last)
     of_all = list(lacking(inputs, rule, first, last, (datetime.now(UTC) + _EAST).date()))
     guessed = [Problem(name, None, "", "", text) for name, text in notes]
@@ -180,9 +180,10 @@ def _compute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _inputs(paths: Mapping[str, Path], calendar: Any) -> tuple[Any, list[tuple[str, str]]]:
+def _inputs(paths: Mapping[str, Path], calendar: Any, rule: Any) -> tuple[Any, list[tuple[str, str]]]:
     """The tables of all files, and what had to be guessed to read them; every file's problems at once."""
     from server.allowance.inputs import Inputs, empty, read_table
+    from server.allowance.problems import unusable
 
     tables: dict[str, Any] = {}
     notes: list[tuple[str, str]] = []
@@ -195,6 +196,8 @@ def _inputs(paths: Mapping[str, Path], calendar: Any) -> tuple[Any, list[tuple[s
             problems += error.problems
         except ImportFailed as error:
             problems.append(str(error))
+    if "employees" in tables:
+        problems += unusable(tables["employees"], calendar, rule)
     if problems:
         raise RowsRefused(problems)
     return Inputs(**tables, calendar=calendar, is_checked=True), notes

@@ -65,7 +65,8 @@ class Examined:
 
 def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> Examined:
     """Look at checked inputs of a month. Raises RowsRefused for zones and amounts that cannot be computed with."""
-    _refuse_unusable(inputs, regulation)
+    if wrong := unusable(inputs.employees, inputs.calendar, regulation):
+        raise RowsRefused(wrong)
     found = Examined()
     people = {row["employee_id"]: row for row in inputs.employees.to_pylist()}
     _employees(inputs, regulation, found)
@@ -97,21 +98,21 @@ def waiting(inputs: Inputs, regulation: Regulation) -> Mapping[str, Sequence[str
     return found.held
 
 
-def _refuse_unusable(inputs: Inputs, regulation: Regulation) -> None:
+def unusable(employees: pa.Table, calendar: Calendar, regulation: Regulation) -> list[str]:
+    """Zones and amounts of employees that no month can be reckoned with, a sentence each."""
     wrong = []
     known = {f"amount:{component.id}" for component in regulation.components}
-    for column in inputs.employees.column_names:
+    for column in employees.column_names:
         if column.startswith("amount:") and column not in known:
             there = ", ".join(sorted(known)) or "none"
             wrong.append(f"employees: column '{column}': the regulation has no such component (there is: {there})")
-    zones = inputs.employees["zone"].to_pylist()
+    zones = employees["zone"].to_pylist()
     for place, zone in enumerate(zones, FIRST_ROW):
         try:
-            inputs.calendar.offset(zone, None)
+            calendar.offset(zone, None)
         except KeyError:
             wrong.append(f"employees: row {place}, column 'zone': '{zone}' is not WIB, WITA or WIT")
-    if wrong:
-        raise RowsRefused(wrong)
+    return wrong
 
 
 def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:

@@ -450,9 +450,10 @@ def test_documents_with_dates_that_are_none_hold_in_words_of_both_languages(run:
 
 
 def test_unusable_zones_and_amounts_are_told_together(run: Run) -> None:
-    code, _, err = run(employees="employee_id,zone,amount:x\nA,CET,1\nB,GMT,1\n")
+    code, _, err = run(employees="employee_id,zone,amount:x\nA,CET,1\nB,GMT,1\n", dues="employee_id,kind\n")
     assert code == 2
-    for wanted in ("'amount:x': the regulation has no such component", "row 2, column 'zone': 'CET'", "row 3"):
+    zones = ("row 2, column 'zone': 'CET'", "row 3")
+    for wanted in ("'amount:x': the regulation has no such component", *zones, "'rupiah' is missing"):
         assert wanted in err
 
 
