@@ -63,6 +63,10 @@ class Roster:
     supervisors: tuple[Supervisor, ...] = ()
     prompt_sets: tuple[PromptSet, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return bool(self.supervisors or self.prompt_sets)
+
     def is_supervisor(self, person: str, day: str) -> bool:
         """Whether the person's mark attests as a supervisor's on this day."""
         return any(one.person == person and one.holds(day) for one in self.supervisors)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ProtocolError
 from server.commands import (
+    attested,
     dating,
     devices,
     enrolment,
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment)
+    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, attested)
     for domain in (*people_and_devices, orders, places, legacy, dating, month, workflow, report, proofs):
         domain.register(commands)
     return parser

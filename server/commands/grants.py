@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from sqlalchemy import Connection
+
 from server import facts
+from server.attendance import attested
 from server.commands.common import Commands, by, day, opened, show_table
+from server.devices import manifests
+from server.devices import service as devices
 from server.people import grants
 from server.people import service as people
 from server.people.models import HEADS
+from server.services import Services
 
 
 def register(commands: Commands) -> None:
@@ -74,6 +80,8 @@ def _grant(options: argparse.Namespace) -> None:
             document=options.document,
             now_ms=now_ms,
         )
+        if options.role == grants.SUPERVISOR:
+            _tell_kiosks(connection, parts, now_ms)
     print(f"{options.officer} is {options.role} for {options.agency or 'all agencies'} from {first}")
 
 
@@ -139,4 +147,11 @@ def _head(options: argparse.Namespace) -> None:
             document=options.document,
             now_ms=now_ms,
         )
+        _tell_kiosks(connection, parts, now_ms)
     print(f"{options.employee} heads {options.agency} ({options.capacity})")
+
+
+def _tell_kiosks(connection: Connection, parts: Services, now_ms: int) -> None:
+    """Who may attest has changed: kiosks at which marks are attested learn it."""
+    concerned = [one for one in devices.claimed(connection) if attested.KIND in one.sources]
+    manifests.publish(connection, concerned, parts.keyring.gallery, now_ms)

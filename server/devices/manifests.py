@@ -9,6 +9,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from protocol import roster
 from protocol.errors import ProtocolError
 from protocol.gallery import Gallery, seal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
@@ -17,7 +18,7 @@ from protocol.release import Release
 from server.database import installation
 from server.devices.models import manifests, sealed_galleries
 from server.devices.service import Device, claimed
-from server.enrolment import galleries
+from server.enrolment import galleries, rosters
 from server.errors import NotFound
 
 LIFETIME_MS = 30 * 86_400_000
@@ -29,13 +30,16 @@ SEALED_KEPT = 2
 
 
 def publish(connection: Connection, targets: Iterable[Device], signer: Signer, now_ms: int) -> None:
-    """A new manifest for each device, with the gallery as the facts stand and the release that was named last."""
+    """A new manifest for each device, with gallery and roster as the facts stand and the release named last."""
     gallery = galleries.current(connection, now_ms)
     release = due_release(connection)
     settings = {} if release is None else {"release": release.setting()}
+    rosters_of = {attests: rosters.current(connection, now_ms, attests=attests) for attests in (True, False)}
     for device in targets:
         version = (latest_version(connection, device.name) or 0) + 1
         reference = None if gallery is None else _sealed(connection, device, gallery)
+        told = rosters_of[roster.SOURCE in device.sources]
+        sealed_roster = {roster.SETTING: told.seal(device.name, version, device.sealing_key)} if told else {}
         manifest = Manifest(
             device=device.name,
             version=version,
@@ -45,7 +49,7 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
             zone=device.zone,
             sources=device.sources,
             gallery=reference,
-            settings=settings,
+            settings=settings | sealed_roster,
         )
         row = {
             "device": device.name,

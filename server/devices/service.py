@@ -138,6 +138,14 @@ def claimed(connection: Connection) -> list[Device]:
     return [_device(connection, row) for row in connection.execute(query.order_by(devices.c.device)).mappings()]
 
 
+def allow(connection: Connection, name: str, source: str, allowed: bool) -> Device:
+    """Let marks of one more source of a claimed device count, or no longer: once its next manifest is published."""
+    known = device(connection, name)
+    sources = [one for one in known.sources if one != source] + [source] * allowed
+    connection.execute(devices.update().where(devices.c.device == name), {"sources": ",".join(sources)})
+    return device(connection, name)
+
+
 def revoke(connection: Connection, name: str, *, lost_ms: int, reason: str, now_ms: int) -> None:
     """From `now_ms` on the device is not heard, and it is known that what it recorded after `lost_ms` does not count.
 

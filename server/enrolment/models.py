@@ -5,6 +5,11 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
 
 from server.database import metadata
+from server.facts import fact_kind
+
+PROMPT_SETS = fact_kind("prompt_sets", ("prompt_set", "employee_id", "prompts", "status", "filed_by"), ("prompt_set",))
+"""What somebody is asked at kiosks instead of the usual, between two days. `prompts`: separated by spaces, '' for none;
+`status`: proposed, approved or rejected."""
 
 enrol_codes = Table(
     "enrol_codes",
