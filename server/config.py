@@ -12,7 +12,30 @@ from protocol.settings import SettingsError, read_settings
 from server.errors import ConfigError
 from server.reports.model import Signatory
 
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?\Z")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Where alerts are mailed: `sender` and `to` are addresses, `relay` HOST:PORT takes mail without a password."""
+
+    to: tuple[str, ...]
+    sender: str
+    relay: str = "127.0.0.1:25"
+
+    def __post_init__(self) -> None:
+        for address in (self.sender, *self.to):
+            if not _ADDRESS.match(address):
+                raise ValueError(f"{address!r} is no address of mail such as it@ambon.go.id")
+        if not self.to:
+            raise ValueError("to must name somebody")
+        _host_and_port(self.relay, "relay")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the relay."""
+        return _host_and_port(self.relay, "relay")
 
 
 @dataclass(frozen=True)
@@ -24,6 +47,7 @@ class ServerConfig:
     takes the time from `<state_dir>/simulated-clock`. regulation: the YAML by which months are closed. government
     and place: the letterhead of reports, and where they are signed. signatories: agency, or `all` for those not
     named, to who signs its payment list. retention_years: how long after the last month nobody is erased.
+    mail: to whom alerts are sent.
     """
 
     state_dir: Path
@@ -36,13 +60,12 @@ class ServerConfig:
     place: str = ""
     signatories: Mapping[str, tuple[Signatory, ...]] = field(default_factory=dict)
     retention_years: int = 10
+    mail: Mail | None = None
 
     def __post_init__(self) -> None:
         if not _ORIGIN.match(self.origin):
             raise ValueError(f"origin must be a host name such as hadir.ambon.go.id, not {self.origin!r}")
-        host, _, port = self.listen.rpartition(":")
-        if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-            raise ValueError(f"listen must be HOST:PORT such as 127.0.0.1:8440, not {self.listen!r}")
+        _host_and_port(self.listen, "listen")
 
         if not 1 <= self.retention_years <= 100:
             raise ValueError(f"retention_years must be from 1 to 100, not {self.retention_years}")
@@ -50,8 +73,7 @@ class ServerConfig:
     @property
     def address(self) -> tuple[str, int]:
         """Host (brackets of an IPv6 address removed) and port to listen on."""
-        host, _, port = self.listen.rpartition(":")
-        return host.removeprefix("[").removesuffix("]"), int(port)
+        return _host_and_port(self.listen, "listen")
 
     @property
     def database(self) -> Path:
@@ -62,6 +84,14 @@ class ServerConfig:
     def erasures(self) -> Path:
         """What was erased, beside the database: a restored backup does not know it."""
         return self.state_dir / "erasures.jsonl"
+
+
+def _host_and_port(text: str, key: str) -> tuple[str, int]:
+    """Brackets of an IPv6 address removed; ValueError names the key."""
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError(f"{key} must be HOST:PORT such as 127.0.0.1:8440, not {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def load(path: Path) -> ServerConfig:

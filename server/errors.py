@@ -46,3 +46,7 @@ class ReportRefused(ServerError, ValueError):
 
 class Unauthenticated(Refused):
     """A request of which it is not known who asks."""
+
+
+class Unavailable(ServerError, ConnectionError):
+    """Something outside the server did not take what it was given; it may later."""

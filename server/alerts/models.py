@@ -1,4 +1,4 @@
-"""Tables of alerts: bounds and travel times as facts, and who acknowledged what. Alerts themselves are not stored."""
+"""Tables of alerts: bounds and travel times as facts, what was mailed, who acknowledged what. Alerts are not stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ BOUNDS = fact_kind("alert_bounds", ("scope", "value", "bound", "amount"), ("scop
 
 TRAVEL = fact_kind("travel_times", ("one_site", "other_site", "seconds"), ("one_site", "other_site"))
 """The least time in which anybody gets from one site to another, the sites in alphabetical order."""
+
+# Append-only: an alert is mailed again when it rests on something that no row of its own names.
+mailed = Table(
+    "alerts_mailed",
+    metadata,
+    Column("mailed", Integer, primary_key=True),
+    Column("alert", Text, nullable=False, index=True),
+    Column("rests_on", Text, nullable=False, comment="JSON list"),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
 
 # Append-only: an alert is acknowledged as long as it rests on nothing that no row of its own names.
 acknowledgements = Table(

@@ -21,7 +21,7 @@ def register(commands: Commands) -> None:
     prove = commands.add(
         "prove",
         _prove,
-        "Write the proof that a person's marks of a month are in the logs.",
+        "Prove that a person's marks of a month are in the logs.",
         "hadir server prove E1234 2026-10 --out proofs",
     )
     prove.add_argument("employee", help="the employee's id")

@@ -1,4 +1,4 @@
-"""Commands to watch over devices: devices, alerts, alert acknowledge, alert bound, alert travel."""
+"""Commands to watch over devices: devices, alerts, alert acknowledge, alert mail, alert bound, alert travel."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from server.alerts import bounds, machines, service
+from server.alerts import bounds, machines, mail, service
 from server.alerts.alert import lasting
 from server.alerts.machines import Heard, Standing
 from server.commands.common import Commands, by, opened, show_table, shown_time, since
+from server.errors import ConfigError
 from server.reports.safe import clean
 from server.services import Services
 
@@ -41,6 +42,10 @@ def register(commands: Commands) -> None:
     known.add_argument("--reason", required=True)
     _since(known)
     by(known)
+    mailing = group.add(
+        "mail", _mail, "Mail what is new, each alert once, as the configuration says.", "hadir server alert mail"
+    )
+    _since(mailing)
     bound = group.add(
         "bound",
         _bound,
@@ -186,6 +191,24 @@ def _acknowledge(options: argparse.Namespace) -> None:
         now_ms = parts.clock.now_ms()
         service.acknowledge(connection, chosen, reason=options.reason, by=options.by, now_ms=now_ms)
     print(f"{options.id} is known to {options.by}; it returns when it rests on something new")
+
+
+def _mail(options: argparse.Namespace) -> None:
+    parts = opened(options)
+    if parts.config.mail is None:
+        raise ConfigError(f"{options.config}: says of nobody who gets mail; set mail")
+    found = _found(parts, options, "")
+    with parts.database.read() as connection:
+        found = mail.unmailed(connection, found)
+    if not found:
+        print("nothing new")
+        return
+    lines = [clean(line) for one in found for line in (*_lines(one), "")]
+    worst = clean(found[0].alert.kind)
+    mail.send(parts.config.mail, f"Hadir {parts.config.origin}: {len(found)} new alerts, the worst: {worst}", lines)
+    with parts.database.write() as connection:
+        mail.keep(connection, found, parts.clock.now_ms())
+    print(f"mailed {len(found)} alerts to {', '.join(parts.config.mail.to)}")
 
 
 def _bound(options: argparse.Namespace) -> None:
