@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from kiosk.config import KioskConfig
 from kiosk.device import load_device
 from kiosk.embedder import open_embedder
 from kiosk.errors import GalleryError
 from kiosk.gallery import GalleryStore, Site
-from kiosk.matcher import Templates, calibration_of, person_distances
-from protocol.calibration import FEWEST_PAIRS, FPIR, Cohort
+from kiosk.matcher import Templates, calibration_of
+from protocol.calibration import FEWEST_PAIRS, FPIR, alike
 
 _MOST_LISTED = 5
 
@@ -57,15 +55,8 @@ def explain(site: Site) -> list[str]:
 
 def _look_alikes(site: Site, templates: Templates) -> list[str]:
     """Pairs of enrolled people whom this rule may take for each other."""
-    cohort = Cohort.of(templates.matrix, len(templates.people))
-    near = []
-    for person in range(len(templates.people)):
-        own = templates.matrix[templates.owners == person]
-        fused = person_distances(templates, own).mean(axis=0) + cohort.correction(own)
-        near += [(float(fused[o]), person, o) for o in np.flatnonzero(fused <= templates.threshold) if o > person]
+    near = alike(templates.matrix, templates.counts, templates.threshold)
     if not near:
         return ["Nobody enrolled here is taken for another."]
     names = [f"{site.names.get(one, '?')} ({one[:8]})" for one in templates.people]
-    return [
-        f"Hard to tell apart: {names[a]} and {names[b]}, {value:.2f}." for value, a, b in sorted(near)[:_MOST_LISTED]
-    ]
+    return [f"Hard to tell apart: {names[a]} and {names[b]}, {value:.2f}." for value, a, b in near[:_MOST_LISTED]]

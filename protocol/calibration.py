@@ -1,7 +1,7 @@
 """How near is near enough: scores of faces against people, and the threshold that a gallery's own pairs give.
 
 Kiosk and server reckon the same with it. Rows are templates, n x d float32, those of one person together; `starts`
-says where each person's rows begin. Distances are Euclidean.
+says where each person's rows begin, `counts` how many there are. Distances are Euclidean.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DLIB_BOUNDS = (0.30, 0.50)
 _MARGIN_SPREADS = 0.55
 _TAIL = (0.02, 0.05, 0.1)
 _SHOTS = 3
-_MOST_PROBES = 300
+_MOST_PROBES, _BLOCK = 300, 512
 _COHORT_SHARE, _COHORT_HALF, _COHORT_LIMIT = 0.6, 10.0, 0.15
 
 
@@ -45,22 +45,34 @@ class Calibration:
     spread: float = 0.0
 
 
-def person_distances(rows: Matrix, starts: NDArray[np.intp], shots: Matrix, squares: Matrix | None = None) -> Matrix:
-    """Distance of each shot (k x d) to each person: k x people. `squares`: of the rows' lengths, where known.
+@dataclass(frozen=True)
+class People:
+    """Everybody's templates as one point each: `middles`, people x d, and `spreads`, half of the mean squared distance
+    of a person's templates from it. `lengths`: of the middles, squared, and the spreads."""
 
-    A person's distance is the mean over the two nearest templates: one lucky template names nobody.
-    """
-    if squares is None:
-        squares = np.einsum("ij,ij->i", rows, rows)
-    product = squares[:, np.newaxis] + np.einsum("ij,ij->i", shots, shots) - 2.0 * (rows @ shots.T)
-    distances = np.sqrt(np.maximum(product, 0.0))
-    first = np.minimum.reduceat(distances, starts, axis=0)
-    sizes = np.diff(np.append(starts, len(distances)))
-    # The second nearest is the nearest once the first is set aside; where two are equally near, it is as near.
-    nearest = distances == np.repeat(first, sizes, axis=0)
-    second = np.minimum.reduceat(np.where(nearest, np.inf, distances), starts, axis=0)
-    second = np.where(np.add.reduceat(nearest, starts, axis=0, dtype=np.int32) > 1, first, second)
-    return np.where(np.isfinite(second), (first + second) / 2.0, first).T.astype(np.float32)
+    middles: Matrix
+    spreads: Matrix
+    lengths: Matrix
+
+    @classmethod
+    def of(cls, rows: Matrix, starts: NDArray[np.intp]) -> People:
+        """The people of these rows."""
+        sizes = np.diff(np.append(starts, len(rows))).astype(np.float32)
+        middles = np.add.reduceat(rows, starts, axis=0) / sizes[:, np.newaxis] if len(starts) else rows[:0]
+        apart = rows - np.repeat(middles, sizes.astype(np.intp), axis=0)
+        squares = np.einsum("ij,ij->i", apart, apart)
+        spreads = np.add.reduceat(squares, starts) / sizes / 2.0 if len(starts) else squares
+        lengths = np.einsum("ij,ij->i", middles, middles) + spreads
+        return cls(*(np.ascontiguousarray(part, np.float32) for part in (middles, spreads, lengths)))
+
+    def distances(self, shots: Matrix) -> Matrix:
+        """Distance of each shot (k x d) to each person: k x people.
+
+        From the middle of the templates, which one lucky template does not move; lengthened by half of their spread,
+        since the middle of what differs lies near to everybody. With one template it is the plain distance.
+        """
+        squares = self.lengths + np.einsum("ij,ij->i", shots, shots)[:, np.newaxis] - 2.0 * (shots @ self.middles.T)
+        return np.sqrt(np.maximum(squares, 0.0)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -120,15 +132,41 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
 
 def impostor_scores(rows: Matrix, counts: NDArray[np.intp]) -> Matrix:
     """Scores of people against all other people, up to 300 people searching, three templates of each as shots."""
-    people = len(counts)
-    starts = np.append(0, np.cumsum(counts)[:-1]).astype(np.intp)
-    squares, cohort = np.einsum("ij,ij->i", rows, rows), Cohort.of(rows, people)
+    starts = starts_of(counts)
+    people, cohort = People.of(rows, starts), Cohort.of(rows, len(counts))
     found = []
-    for person in range(0, people, -(-people // _MOST_PROBES)):
+    for person in range(0, len(counts), -(-len(counts) // _MOST_PROBES)):
         shots = rows[starts[person] : starts[person] + min(counts[person], _SHOTS)]
-        fused = person_distances(rows, starts, shots, squares).mean(axis=0)
+        fused = people.distances(shots).mean(axis=0)
         found.append(np.delete(fused, person) + np.float32(cohort.correction(shots)))
     return np.concatenate(found)
+
+
+def alike(rows: Matrix, counts: NDArray[np.intp], threshold: float) -> list[tuple[float, int, int]]:
+    """Pairs of people of whom one, with all templates for shots, scores `threshold` or less against the other.
+
+    Each pair once, lower place first, with the lower of its two scores; nearest pairs first.
+    """
+    starts = starts_of(counts)
+    people, cohort = People.of(rows, starts), Cohort.of(rows, len(counts))
+    ends = np.append(starts[1:], len(rows))
+    corrections = [cohort.correction(rows[a:b]) for a, b in zip(starts, ends, strict=True)]
+    found: dict[tuple[int, int], float] = {}
+    for first in range(0, len(counts), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        squares = people.distances(people.middles[block]) ** 2 + 2.0 * people.spreads[block, np.newaxis]
+        scores = np.sqrt(squares) + np.array(corrections[block], np.float32)[:, np.newaxis]
+        for one, other in zip(*np.nonzero(scores <= threshold), strict=True):
+            person = first + int(one)
+            if person != other:
+                pair = min(person, int(other)), max(person, int(other))
+                found[pair] = min(float(scores[one, other]), found.get(pair, np.inf))
+    return sorted((score, *pair) for pair, score in found.items())
+
+
+def starts_of(counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each person's rows begin."""
+    return np.append(0, np.cumsum(counts)[:-1]).astype(np.intp)
 
 
 def normal_tail(values: NDArray[np.floating]) -> tuple[float, float]:

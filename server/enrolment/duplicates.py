@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, or_, select
 
-from protocol.calibration import Cohort, calibrate, person_distances
+from protocol.calibration import Cohort, People, calibrate, starts_of
 from server.enrolment.models import enrolments
 
 _WARN_OF = 0.01
@@ -29,6 +29,7 @@ class _Held:
     numbers: tuple[int, ...]
     employees: tuple[str, ...]
     states: tuple[str, ...]
+    people: People
 
     def of(self, place: int) -> NDArray[np.float32]:
         return self.rows[self.starts[place] : self.starts[place] + self.counts[place]]
@@ -58,7 +59,7 @@ def warnings(connection: Connection, numbers: Iterable[int]) -> dict[int, list[s
 
 def _against(held: _Held, place: int, limit: float, cohort: Cohort) -> list[str]:
     own = held.of(place)
-    raw = person_distances(held.rows, held.starts, own).mean(axis=0)
+    raw = held.people.distances(own).mean(axis=0)
     employee = held.employees[place]
     mine = np.array([name == employee for name in held.employees], bool)
     found = []
@@ -99,11 +100,13 @@ def _by_embedder(connection: Connection) -> dict[tuple[str, int], list[Any]]:
 def _held(rows: Sequence[Any]) -> _Held:
     counts = np.array([row["rows"] for row in rows], np.intp)
     matrix = np.frombuffer(b"".join(row["matrix"] for row in rows), "<f4").reshape(-1, rows[0]["dimension"])
+    starts = starts_of(counts)
     return _Held(
         matrix,
-        np.append(0, np.cumsum(counts)[:-1]).astype(np.intp),
+        starts,
         counts,
         tuple(row["enrolment"] for row in rows),
         tuple(row["employee"] for row in rows),
         tuple(row["state"] for row in rows),
+        People.of(matrix, starts),
     )

@@ -66,7 +66,7 @@ def _all_scores(one: Searched) -> NDArray[np.float32]:
     """Scores of a search against every person enrolled."""
     templates = one.gallery.templates
     starts = np.flatnonzero(np.diff(templates.owners, prepend=-1)).astype(np.intp)
-    fused = calibration.person_distances(templates.matrix, starts, one.shots).mean(axis=0)
+    fused = calibration.People.of(templates.matrix, starts).distances(one.shots).mean(axis=0)
     cohort = calibration.Cohort.of(templates.matrix, len(templates.people))
     return fused + np.float32(cohort.correction(one.shots))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kiosk.errors import GalleryError
 from kiosk.matcher import (
+    DEFAULT_MARGIN,
     DEFAULT_THRESHOLD,
     UNSURE_BAND,
     Templates,
@@ -49,8 +50,8 @@ def test_an_enrolled_person_is_known_by_name() -> None:
     ("distance", "outcome"),
     [
         (DEFAULT_THRESHOLD - 0.03, "known"),
-        (DEFAULT_THRESHOLD + UNSURE_BAND / 2, "unsure"),
-        (DEFAULT_THRESHOLD + UNSURE_BAND + 0.03, "unknown"),
+        (DEFAULT_THRESHOLD + UNSURE_BAND * DEFAULT_MARGIN / 2, "unsure"),
+        (DEFAULT_THRESHOLD + UNSURE_BAND * DEFAULT_MARGIN + 0.03, "unknown"),
     ],
 )
 def test_the_threshold_parts_known_unsure_and_unknown(distance: float, outcome: str) -> None:
@@ -83,15 +84,12 @@ def test_one_lucky_template_does_not_name_a_person() -> None:
 def test_distances_are_those_of_the_plain_definition(people: int, each: int, shots: int, seed: int) -> None:
     templates = gallery(people, each, seed)
     probes = np.random.default_rng(seed + 1).normal(0.0, 0.06, (shots, 128)).astype(np.float32)
-    plain = np.array(
-        [
-            [
-                np.sort(np.linalg.norm(templates.matrix[templates.owners == p] - s, axis=1))[:2].mean()
-                for p in range(people)
-            ]
-            for s in probes
-        ]
-    )
+    own = [templates.matrix[templates.owners == p].astype(np.float64) for p in range(people)]
+    squares = [
+        [((s - rows.mean(axis=0)) ** 2).sum() + rows.var(axis=0).sum() / 2 for rows in own]
+        for s in probes.astype(np.float64)
+    ]
+    plain = np.sqrt(squares)
     np.testing.assert_allclose(person_distances(templates, probes), plain, atol=2e-4)
 
 
