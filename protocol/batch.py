@@ -8,12 +8,15 @@ from typing import Any
 import zstandard
 
 from protocol import canonical
-from protocol.entry import BOOT, CLOCK_STATES, DEVICE
+from protocol.entry import BOOT, CLOCK_STATES, DEVICE, MAX_BYTES
 from protocol.errors import ProtocolError
 
 MAX_UNPACKED = 4 << 20
 MAX_ENTRIES = 2000
 MAX_HEADER = 4096
+FULL_ENTRIES = 500
+FULL_BYTES = 1 << 19
+"""A device that has more puts as many entries into a batch, or as many bytes of them as there is room for."""
 _MAGIC = b"hadir-batch/1\n"
 _HEADER: dict[str, type] = {
     "device": str,
@@ -43,6 +46,11 @@ class Batch:
     wall_ms: int
     clock: str
     status: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        """Whether there may have been more to send: one that is not full says that there was not."""
+        return len(self.entries) >= FULL_ENTRIES or sum(map(len, self.entries)) > FULL_BYTES - MAX_BYTES
 
 
 def pack(batch: Batch) -> bytes:
@@ -93,6 +101,8 @@ def unpack(data: bytes) -> Batch:
     *entries, empty, checkpoint = rest.split(b"\n", count + 1) if rest.count(b"\n") > count else [b"?", b""]
     if empty or len(entries) != count or not all(entries):
         raise ProtocolError(f"batch: does not hold the {count} entries that its header states")
+    if (longest := max(map(len, entries), default=0)) > MAX_BYTES:
+        raise ProtocolError(f"batch: an entry of {longest} bytes, {MAX_BYTES} are allowed")
     return Batch(
         device=header["device"],
         first=header["first"],

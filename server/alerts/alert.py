@@ -13,6 +13,8 @@ KINDS: Mapping[str, str] = {
     "conflict": "both versions are kept: keep the card as it is, check with: hadir audit verify, claim a new device",
     "copied": "two machines have this device's key: revoke it, find both, claim a new device",
     "restored": "ask who put an older card in; keep it as it is, claim the device under a new name",
+    "times": "its marks are dated by what the server saw; look at one with: hadir server dating show, ask those marked",
+    "gap": "after the server was restored it goes on by itself; else keep the card as it is and claim a new device",
     "sequence": "keep the card as it is and check the log with: hadir audit verify",
     "two_sites": "look at both entries and ask the person; if a mark is wrong, correct it and look at the devices",
     "travel": "ask the person; if the sites are nearer than known, state it with: hadir server alert travel",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from protocol import entry
 from protocol.errors import ProtocolError
@@ -16,14 +16,15 @@ from server.alerts.alert import Alert, utc
 from server.alerts.bounds import Bounds, Stated
 from server.alerts.models import TRAVEL
 from server.alerts.travel import HORIZON_MS, Distances, TooFast, by_person, is_narrow, too_fast
-from server.attendance import events
-from server.attendance.dating import Contact, Dater, Logged, Moment
+from server.attendance import devicelog, events
+from server.attendance.dating import SERVER
 from server.attendance.models import SITE_PLACES
+from server.devices.ingest import judge
 from server.devices.models import conflicts, contacts, devices, entries, flags
 from server.people import service as people
 
-_READ = ("", "boot", "presence", "clock_step", "rtc")
-"""Kinds of entries that alerts rest upon; '' are quarantined."""
+_READ = ("boot", "presence", "clock_step", "rtc")
+"""Kinds of entries that alerts rest upon."""
 LATE_MS = 3_600_000
 """Marks this much older than what is asked for came late: then older marks are read, to compare them with."""
 
@@ -58,7 +59,11 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> list[Alert]:
         found += _unprompted(device, new)
     found += _conflicts(connection, since_ms, at_ms)
     found += _flagged(connection, since_ms, at_ms)
-    found += _travel(connection, ends, told, since_ms, at_ms)
+    names = people.pseudonyms(connection)
+    marks, received = _marks(connection, ends, names, at_ms)
+    for device, _ in ends:
+        found += _times(device, marks, received, since_ms)
+    found += _travel(connection, marks, received, names, told, since_ms, at_ms)
     return found
 
 
@@ -73,18 +78,16 @@ def _ends(connection: Connection, from_ms: int, at_ms: int) -> list[Log]:
 
 def _end(connection: Connection, device: str, from_ms: int, at_ms: int) -> Iterator[Read]:
     """Newest first."""
-    query = select(
-        entries.c.seq, entries.c.received_ms, entries.c.contact, entries.c.bytes, entries.c.quarantined
-    ).where(entries.c.device == device, entries.c.kind.in_(_READ), entries.c.received_ms <= at_ms)
+    query = select(entries.c.seq, entries.c.received_ms, entries.c.contact, entries.c.bytes).where(
+        entries.c.device == device, entries.c.received_ms <= at_ms
+    )
     with connection.execute(query.order_by(entries.c.seq.desc())) as rows:
-        for seq, received_ms, contact, data, fault in rows:
+        for seq, received_ms, contact, data in rows:
             if received_ms < from_ms:
                 return
-            try:
-                said = None if fault else entry.decode(data)
-            except ProtocolError as error:
-                said, fault = None, str(error)
-            yield Read(seq, received_ms, contact, said, fault)
+            kind, fault = judge(device, seq, data)
+            if fault or kind in _READ:
+                yield Read(seq, received_ms, contact, None if fault else entry.decode(data), fault)
 
 
 def _made(kind: str, device: RowMapping, found: list[tuple[int, str]], detail: str) -> list[Alert]:
@@ -118,11 +121,13 @@ def _cameras(connection: Connection, device: RowMapping, log: list[Read]) -> lis
 
 
 def _boot_before(connection: Connection, device: str, seq: int) -> list[Read]:
-    query = select(entries).where(
-        entries.c.device == device, entries.c.kind == "boot", entries.c.quarantined == "", entries.c.seq < seq
-    )
-    row = connection.execute(query.order_by(entries.c.seq.desc()).limit(1)).mappings().first()
-    return [] if row is None else [Read(row["seq"], row["received_ms"], row["contact"], entry.decode(row["bytes"]), "")]
+    is_boot = func.instr(entries.c.bytes, b'"kind":"boot"') > 0
+    query = select(entries).where(entries.c.device == device, entries.c.seq < seq, is_boot)
+    with connection.execute(query.order_by(entries.c.seq.desc())) as rows:
+        for row in rows:
+            if judge(device, row.seq, row.bytes) == ("boot", ""):
+                return [Read(row.seq, row.received_ms, row.contact, entry.decode(row.bytes), "")]
+    return []
 
 
 def _clock_steps(device: RowMapping, log: list[Read], limits: Bounds) -> list[Alert]:
@@ -183,17 +188,29 @@ def _boot(data: bytes) -> str:
 
 
 def _flagged(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Alert]:
-    """What ingest refused and keeps no entry of: a checkpoint of another log, a key that cannot hold."""
+    """What ingest refused and keeps no entry of: a checkpoint of another log, a key that cannot hold, a gap."""
     query = select(flags, devices.c.site).join(devices, devices.c.device == flags.c.device)
-    span = (flags.c.flag.in_(("root", "key")), flags.c.last_ms >= since_ms, flags.c.first_ms <= at_ms)
+    span = (flags.c.flag.in_(("root", "key", "gap")), flags.c.last_ms >= since_ms, flags.c.first_ms <= at_ms)
     for row in connection.execute(query.where(*span).order_by(flags.c.device)).mappings():
         what = f"{row['device']} {row['flag']} ×{row['count']}"
         yield Alert(row["flag"], row["detail"], row["first_ms"], row["last_ms"], (what,), row["device"], row["site"])
 
 
-def _travel(connection: Connection, ends: list[Log], told: Stated, since_ms: int, at_ms: int) -> Iterator[Alert]:
-    names = people.pseudonyms(connection)
-    marks, received = _marks(connection, ends, names, at_ms)
+def _times(device: RowMapping, marks: list[events.Mark], received: Mapping[str, int], since_ms: int) -> list[Alert]:
+    of_server = [_entry(one) for one in marks if one.device == device["device"] and one.dating.basis == SERVER]
+    bad = [(received[mark], mark) for mark in of_server if received[mark] >= since_ms]
+    return _made("times", device, bad, "it states times of marks that contradict what the server saw")
+
+
+def _travel(
+    connection: Connection,
+    marks: list[events.Mark],
+    received: Mapping[str, int],
+    names: Mapping[str, str],
+    told: Stated,
+    since_ms: int,
+    at_ms: int,
+) -> Iterator[Alert]:
     new = [mark.dating for mark in marks if received[_entry(mark)] >= since_ms and is_narrow(mark.dating)]
     oldest = min((dating.earliest_ms for dating in new), default=since_ms)
     if oldest < since_ms - LATE_MS:
@@ -229,37 +246,18 @@ def _entry(mark: events.Mark) -> str:
 def _marks(
     connection: Connection, ends: list[Log], names: Mapping[str, str], at_ms: int
 ) -> tuple[list[events.Mark], dict[str, int]]:
-    """The marks that count among the ends of logs, and when the server received each.
-
-    They are dated as for the month, but by fewer contacts: those that brought the entries, and the last of each boot.
-    """
+    """The marks that count among the ends of logs, dated as for the month, and when the server received each."""
     employees = {pseudonym: employee for employee, pseudonym in names.items()}
     marks: list[events.Mark] = []
     received: dict[str, int] = {}
     for device, log in ends:
-        logged = []
-        for one in log:
-            if one.said is not None:
-                made = Moment(one.said.boot, one.said.boottime_ms, one.said.wall_ms, one.said.clock)
-                logged.append((one.said, Logged(made, one.received_ms)))
-                received[f"{device['device']}/{one.seq}"] = one.received_ms
-        if any(said.kind == "presence" for said, _ in logged):
-            heard = _contacts(connection, device["device"], log, at_ms)
-            dater = Dater(heard, [moment for _, moment in logged], device["claimed_ms"])
+        found = [(one.said, one.received_ms, one.contact) for one in log if one.said]
+        if any(said.kind == "presence" for said, _, _ in found):
+            received |= {f"{device['device']}/{said.seq}": received_ms for said, received_ms, _ in found}
+            logged, dater = devicelog.dated(connection, device, found, found[0][1], at_ms)
             judged = events.judged(connection, device, employees, logged, dater, at_ms)
             marks += [mark for mark in judged if isinstance(mark, events.Mark)]
     return marks, received
-
-
-def _contacts(connection: Connection, device: str, log: list[Read], at_ms: int) -> list[Contact]:
-    numbers = {one.contact for one in log}
-    for boot in {one.said.boot for one in log if one.said}:
-        of_boot = select(contacts.c.contact).where(
-            contacts.c.device == device, contacts.c.boot == boot, contacts.c.server_ms <= at_ms
-        )
-        numbers |= set(connection.execute(of_boot.order_by(contacts.c.contact.desc()).limit(1)).scalars())
-    query = select(contacts).where(contacts.c.contact.in_(numbers)).order_by(contacts.c.contact)
-    return [Contact.of(row) for row in connection.execute(query).mappings()]
 
 
 def _distances(connection: Connection, told: Stated, at_ms: int) -> Distances:

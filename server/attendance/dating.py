@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-RULE = 2
+RULE = 3
 """Version of what this module does; kept with every run. 1: all contacts dated alike, and the bounds of a boot without
-contact were sought in the whole log."""
+contact were sought in the whole log. 2: what a device had left to send was known by its word alone, and a contact was
+taken to have been made when it came."""
 LATENCY_MS = 10_000
 """A contact may have taken so long; a wall clock that differs by no more agrees with the server."""
 NEAR_MS = 24 * 3_600_000
@@ -93,12 +94,17 @@ class Dating:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An entry's moment in its log, when the server received it, and `after_ms`: when the device last said that it
-    held nothing more, before it sent this entry; 0 for never."""
+    """An entry's moment in its log, when the server received it, and `after`: the last contact that left the device
+    nothing more to send, before the one that brought this entry; None when there was none."""
 
     moment: Moment
     received_ms: int
-    after_ms: int = 0
+    after: Contact | None = None
+
+    @property
+    def after_ms(self) -> int:
+        """When that contact was heard; 0 for never."""
+        return 0 if self.after is None else self.after.server_ms
 
 
 class Dater:
@@ -144,15 +150,21 @@ class Dater:
         """When a moment before an entry's commit was, within what the server itself saw of the entry."""
         moment = entry.moment
         before_ms = moment.boottime_ms - boottime_ms
+        after_ms = 0 if entry.after is None else self._made_after(entry.after)
         committed = self.date(moment)
-        if committed.latest_ms < entry.after_ms - SLACK_MS or committed.earliest_ms > entry.received_ms + SLACK_MS:
-            return Dating(min(entry.after_ms, entry.received_ms) - before_ms, entry.received_ms - before_ms, SERVER)
+        if committed.latest_ms < after_ms - SLACK_MS or committed.earliest_ms > entry.received_ms + SLACK_MS:
+            return Dating(min(after_ms, entry.received_ms) - before_ms, entry.received_ms - before_ms, SERVER)
         dating = self.date(Moment(moment.boot, boottime_ms, moment.wall_ms - before_ms, moment.clock))
         if dating.basis == WALL:
             return dating
-        earliest = min(dating.latest_ms, max(dating.earliest_ms, entry.after_ms - SLACK_MS - before_ms))
+        earliest = min(dating.latest_ms, max(dating.earliest_ms, after_ms - SLACK_MS - before_ms))
         latest = max(earliest, min(dating.latest_ms, entry.received_ms - before_ms))
         return replace(dating, earliest_ms=earliest, latest_ms=latest)
+
+    def _made_after(self, contact: Contact) -> int:
+        """Since when a contact was made, however long it was on its way: by the least delayed beside it."""
+        offset_ms = min(one.offset_ms for one in (contact, *self.near(contact.made)))
+        return offset_ms + contact.made.boottime_ms - LATENCY_MS
 
     def _bound_boots(self, log: Sequence[Logged], claimed_ms: int) -> dict[str, tuple[int, int]]:
         """Boot without contact → least and greatest Unix time of its start, by what came before and after."""

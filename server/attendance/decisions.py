@@ -16,6 +16,7 @@ from server.attendance.dating import Dating, Logged
 from server.attendance.devicelog import DeviceLog
 from server.attendance.events import APPROVED, WIDEST_MS, Mark, Uncounted
 from server.attendance.models import DATINGS
+from server.devices.ingest import judge
 from server.devices.models import devices, entries
 from server.errors import Conflict, NotFound, Refused
 from server.people import grants
@@ -60,7 +61,7 @@ def look(connection: Connection, name: str, at_ms: int) -> Looked:
         raise Refused(f"{name!r} names no entry; write DEVICE/NUMBER, such as K01/17")
     device, seq = found[1], int(found[2])
     known = connection.execute(
-        select(entries.c.received_ms, entries.c.quarantined).where(
+        select(entries.c.received_ms, entries.c.bytes).where(
             entries.c.device == device, entries.c.seq == seq, entries.c.received_ms <= at_ms
         )
     ).first()
@@ -70,7 +71,7 @@ def look(connection: Connection, name: str, at_ms: int) -> Looked:
     log = devicelog.read(connection, row, known.received_ms, at_ms)
     read = next((one for one in log.entries if one[0].seq == seq), None)
     if read is None:
-        raise Refused(f"{name} {known.quarantined}: it is quarantined and has no date")
+        raise Refused(f"{name} {judge(device, seq, known.bytes)[1]}: it is quarantined and has no date")
     said, logged = read
     presented_ms = said.body.get("presented_boottime_ms", said.boottime_ms)
     employees = {pseudonym: employee for employee, pseudonym in people.pseudonyms(connection).items()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,6 +13,7 @@ from protocol import entry
 from protocol.errors import ProtocolError
 from server.attendance.dating import HOUR_MS, LATENCY_MS, NEAR_MS, SLACK_MS, Contact, Dater, Logged, Moment
 from server.devices.models import CARRIED, contacts, entries
+from server.devices.settling import held_nothing_more
 from server.transparency import service as transparency
 
 Read = tuple[entry.Entry, Logged]
@@ -46,13 +46,27 @@ def read(connection: Connection, device: RowMapping, first_ms: int, cutoff_ms: i
         except ProtocolError:
             continue
         if (decoded.device, decoded.seq) == (name, row.seq):
-            found.append((decoded, row))
-    after_ms = _nothing_left(connection, name, {row.contact for _, row in found}, since_ms, cutoff_ms)
-    log = [(decoded, Logged(_moment(decoded), row.received_ms, after_ms[row.contact])) for decoded, row in found]
-    heard = _contacts(connection, name, (decoded for decoded, _ in found), cutoff_ms)
-    dater = Dater(heard, [logged for _, logged in log], device["claimed_ms"])
+            found.append((decoded, row.received_ms, row.contact))
+    log, dater = dated(connection, device, found, since_ms, cutoff_ms)
     context = tuple(one for one in log if one[0].seq < asked)
     return DeviceLog(device, context, tuple(log[len(context) :]), dater)
+
+
+def dated(
+    connection: Connection,
+    device: RowMapping,
+    found: Sequence[tuple[entry.Entry, int, int]],
+    since_ms: int,
+    cutoff_ms: int,
+) -> tuple[list[Read], Dater]:
+    """Entries, given with when they were received (few of them before `since_ms`) and by which contact, and what
+    dates them."""
+    name = device["device"]
+    after = _nothing_left(connection, name, {contact for _, _, contact in found}, since_ms, cutoff_ms)
+    log = [(said, Logged(_moment(said), received_ms, after[contact])) for said, received_ms, contact in found]
+    moments = {one.made for one in after.values() if one} | {logged.moment for _, logged in log}
+    heard = _contacts(connection, name, moments, cutoff_ms)
+    return log, Dater(heard, [logged for _, logged in log], device["claimed_ms"])
 
 
 def _moment(said: entry.Entry) -> Moment:
@@ -83,10 +97,10 @@ def _has_contact(connection: Connection, device: str, boot: str, cutoff_ms: int)
     return connection.execute(query.where(contacts.c.server_ms <= cutoff_ms).limit(1)).first() is not None
 
 
-def _contacts(connection: Connection, device: str, read: Iterable[entry.Entry], cutoff_ms: int) -> list[Contact]:
-    """The contacts that date entries: those near them, or else the nearest, with what came in the hour before."""
+def _contacts(connection: Connection, device: str, moments: Iterable[Moment], cutoff_ms: int) -> list[Contact]:
+    """The contacts that date moments: those near them, or else the nearest, with what came in the hour before."""
     spans: dict[str, tuple[int, int]] = {}
-    for said in read:
+    for said in moments:
         first, last = spans.get(said.boot, (said.boottime_ms, said.boottime_ms))
         spans[said.boot] = min(first, said.boottime_ms), max(last, said.boottime_ms)
     made = contacts.c.boottime_ms
@@ -103,25 +117,17 @@ def _contacts(connection: Connection, device: str, read: Iterable[entry.Entry], 
 
 def _nothing_left(
     connection: Connection, device: str, of_entries: set[int], since_ms: int, cutoff_ms: int
-) -> dict[int, int]:
-    """Contact that brought entries → the server's time when the device last had nothing left before it, or 0."""
-    columns = select(contacts.c.contact, contacts.c.server_ms, contacts.c.status).where(
-        contacts.c.device == device, contacts.c.signed_ms != CARRIED
-    )
+) -> dict[int, Contact | None]:
+    """Contact that brought entries → the last before it that left the device nothing more to send."""
+    columns = select(contacts).where(contacts.c.device == device, contacts.c.signed_ms != CARRIED)
     heard = contacts.c.server_ms
-    known = [tuple(row) for row in connection.execute(columns.where(heard >= since_ms, heard <= cutoff_ms))]
-    with connection.execute(columns.where(heard < since_ms).order_by(heard.desc())) as rows:
-        known += islice((tuple(row) for row in rows if _is_empty(row.status)), 1)
-    known.sort()
-    numbers = [row[0] for row in known]
+    rows = connection.execute(columns.where(heard >= since_ms, heard <= cutoff_ms)).mappings()
+    known = [row for row in rows if held_nothing_more(row["status"])]
+    with connection.execute(columns.where(heard < since_ms).order_by(heard.desc())) as older:
+        known += islice((row for row in older.mappings() if held_nothing_more(row["status"])), 1)
+    known.sort(key=lambda row: row["contact"])
     found = {}
     for contact in of_entries:
-        place = bisect_left(numbers, contact) - 1
-        while place >= 0 and not _is_empty(known[place][2]):
-            place -= 1
-        found[contact] = known[place][1] if place >= 0 else 0
+        place = bisect_left(known, contact, key=lambda row: row["contact"]) - 1
+        found[contact] = Contact.of(known[place]) if place >= 0 else None
     return found
-
-
-def _is_empty(status: str) -> bool:
-    return bool(json.loads(status).get("backlog") == 0)

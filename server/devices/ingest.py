@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -77,12 +78,17 @@ def receive(
     if len(canonical.encode(batch.status)) > MAX_STATUS:
         raise ProtocolError(f"batch: a status longer than {MAX_STATUS} bytes")
     # Before the writer is waited for: this takes the longest, and others can write meanwhile.
-    judged = [_judge(device.name, seq, data) for seq, data in enumerate(batch.entries, start=batch.first)]
+    judged = [judge(device.name, seq, data) for seq, data in enumerate(batch.entries, start=batch.first)]
     epoch, now_ms = database.value("epoch"), clock.now_ms()
     with database.write() as connection:
         before, _, _ = _held(connection, device.name)
         contact = _contact(connection, batch, signature, now_ms, clock.kind, carried)
         problem, size, root = _store(connection, log_key, batch, judged, checkpoint.root, contact, now_ms)
+        told = batch.status | {"waiting": _waiting(batch, size, accepted=not problem)}
+        status = json.dumps(told, ensure_ascii=False)
+        connection.execute(contacts.update().where(contacts.c.contact == contact).values(status=status))
+        if batch.first > before and not carried:  # what a stick lacks is said to whoever brings it
+            flag(connection, device.name, "gap", problem, now_ms)
         if size == before and not carried:
             settling.settle(connection, contact, accepted=not problem)
         error_ms = max(batch.wall_ms - now_ms, min(0, batch.wall_ms - (now_ms if heard_ms is None else heard_ms)))
@@ -103,7 +109,8 @@ def _contact(
 ) -> int:
     row = {
         "device": batch.device,
-        "nonce": signature.nonce,
+        # Of carried ones a nonce of our own: it may come again, and must not be taken for an earlier contact.
+        "nonce": secrets.token_hex(16) if carried else signature.nonce,
         "boot": batch.boot,
         "boottime_ms": batch.boottime_ms,
         "wall_ms": batch.wall_ms,
@@ -111,15 +118,21 @@ def _contact(
         "signed_ms": CARRIED if carried else signature.time_ms,
         "server_ms": now_ms,
         "server_clock": clock,
-        "status": json.dumps(batch.status, ensure_ascii=False),
+        "status": "{}",
     }
     try:
         return int(connection.execute(contacts.insert().returning(contacts.c.contact), row).scalar_one())
     except IntegrityError as error:
-        if carried:
-            again = (contacts.c.device == batch.device) & (contacts.c.nonce == signature.nonce)
-            return int(connection.execute(select(contacts.c.contact).where(again)).scalar_one())
         raise Refused("this very request was heard before; sign each request with a new nonce") from error
+
+
+def _waiting(batch: Batch, held: int, *, accepted: bool) -> int:
+    """How many entries the device had, as it made the batch, that are not held now: a full one believes its word."""
+    waiting = batch.first + len(batch.entries) - held
+    if batch.full:
+        stated = batch.status.get("backlog")
+        waiting += max(0, stated) if type(stated) is int else 1
+    return max(waiting, 0 if accepted else 1)
 
 
 def _store(
@@ -207,7 +220,7 @@ def _root_at(connection: Connection, device: str, size: int) -> bytes:
     return frontier.append(connection.execute(leaves.order_by(entries.c.seq)).scalars()).root()
 
 
-def _judge(device: str, seq: int, data: bytes) -> tuple[str, str]:
+def judge(device: str, seq: int, data: bytes) -> tuple[str, str]:
     """The kind of an entry sent for this place, and '' or why it counts for nothing."""
     try:
         states_device, states_seq, kind = entry.identify(data)

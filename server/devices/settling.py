@@ -27,10 +27,10 @@ def settle(connection: Connection, contact: int, accepted: bool) -> None:
         raise Refused("a later request of the same boot was heard before this one; make and sign a new one")
     newest = select(contacts).where(own).order_by(contacts.c.server_ms.desc(), contacts.c.contact.desc()).limit(1)
     before = connection.execute(newest).mappings().first()
-    if not accepted or before is None or before["boot"] != new["boot"] or not _is_idle(new):
+    if not accepted or before is None or before["boot"] != new["boot"] or not held_nothing_more(new["status"]):
         return
     hour_ms = new["server_ms"] // HOUR_MS * HOUR_MS
-    if before["server_ms"] < hour_ms or not _is_idle(before) or _brought_entries(connection, before):
+    if before["server_ms"] < hour_ms or not held_nothing_more(before["status"]) or _brought_entries(connection, before):
         return
     of_hour = select(contacts).where(of_boot, contacts.c.server_ms >= hour_ms).order_by(contacts.c.contact)
     heard = [Contact.of(row) for row in connection.execute(of_hour).mappings()]
@@ -38,8 +38,10 @@ def settle(connection: Connection, contact: int, accepted: bool) -> None:
         connection.execute(delete(contacts).where(contacts.c.contact == before["contact"]))
 
 
-def _is_idle(row: RowMapping) -> bool:
-    return bool(json.loads(row["status"]).get("backlog") == 0)
+def held_nothing_more(status: str) -> bool:
+    """Whether a contact left nothing at the device that was not here: as reckoned here, by its word in older rows."""
+    told = json.loads(status)
+    return bool(told.get("waiting", told.get("backlog")) == 0)
 
 
 def _brought_entries(connection: Connection, row: RowMapping) -> bool:

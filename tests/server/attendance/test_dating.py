@@ -107,14 +107,15 @@ def test_a_contact_that_contradicts_the_others_widens_the_date_and_moves_nothing
 @pytest.mark.parametrize("shift", [-2 * HOUR, 7 * HOUR])
 def test_what_the_server_saw_bounds_what_the_device_says(shift):
     said = moment(after=3 * HOUR + shift)
-    seen = Logged(said, START + 3 * HOUR, START + 2 * HOUR)
+    seen = Logged(said, START + 3 * HOUR, contact(after=2 * HOUR))
     dating = Dater([contact(after=4 * HOUR)], [seen], START).date_logged(seen, said.boottime_ms)
-    assert (dating.earliest_ms, dating.latest_ms, dating.basis) == (START + 2 * HOUR, START + 3 * HOUR, SERVER)
+    earliest = START + 2 * HOUR - LATENCY_MS
+    assert (dating.earliest_ms, dating.latest_ms, dating.basis) == (earliest, START + 3 * HOUR, SERVER)
 
 
 def test_an_honest_entry_lies_within_what_the_server_saw():
     said = moment(after=2 * HOUR + 60_000)
-    seen = Logged(said, START + 3 * HOUR, START + 2 * HOUR)
+    seen = Logged(said, START + 3 * HOUR, contact(after=2 * HOUR))
     dating = Dater([contact(after=3 * HOUR)], [seen], START).date_logged(seen, said.boottime_ms - 4000)
     assert (dating.earliest_ms, dating.basis) == (said.wall_ms - 4000, WALL)
 

@@ -184,7 +184,7 @@ def test_a_command_shows_what_dates_an_entry_and_who_decided(running, lost):
     shown = running.command("dating", "show", name).out
     for says in (
         "presence", "E2 dr. Siti2 Lestari", "Kantor A", "1:00:00", "state: synchronised", f"Before it: {kiosk.name}/0",
-        f"After it: {kiosk.name}/3", "this boot had no contact", "not yet", "Rule of dating: 2",
+        f"After it: {kiosk.name}/3", "this boot had no contact", "not yet", "Rule of dating: 3",
     ):  # fmt: skip
         assert says in shown, shown
     running.command("dating", "approve", number_of(decided(running, lost)), "--by", "rina")

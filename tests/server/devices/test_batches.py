@@ -1,6 +1,8 @@
 """Batches: acknowledged when durable, sent any number of times, never blocked by one bad entry."""
 
+import json
 import socket
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,11 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from kiosk import outbox
+from protocol.batch import FULL_BYTES, FULL_ENTRIES, unpack
+from protocol.entry import MAX_BYTES
 from protocol.merkle import EMPTY_ROOT, Frontier
 from protocol.request import sign_request
 from server.devices import ingest
 from server.devices.models import conflicts, contacts, entries, flags
 from server.errors import Refused
+from simulation import simkiosk
 
 PERSON = "ab" * 16
 
@@ -74,7 +80,67 @@ def test_in_whatever_pieces_and_however_often_it_is_sent_each_entry_arrives_once
             held = max(held, end)
             assert accepted(kiosk, answer).size == held
     assert [row["bytes"] for row in stored(kiosk, entries)] == kiosk.entries
-    assert not stored(kiosk, flags)
+    assert {row["flag"] for row in stored(kiosk, flags)} <= {"gap"}
+
+
+@pytest.mark.parametrize(
+    ("held", "first", "end", "log", "status", "waiting"),
+    [
+        (0, 0, 3, 3, {"backlog": 0}, 0),
+        (3, 3, 3, 3, {"backlog": 7}, 0),  # its word is not needed: it would have sent them
+        (0, 0, 500, 502, {}, 2),
+        (0, 0, 500, 500, {"backlog": True}, 1),
+        (0, 0, 500, 500, {"backlog": -3}, 0),
+        (2, 4, 4, 4, {}, 2),  # refused: entries 2 and 3 are not here
+        (4, 0, 3, 3, {}, 0),
+        (4, 0, 500, 700, {}, 200),
+    ],
+)
+def test_what_a_device_has_left_is_reckoned_here(kiosk, held, first, end, log, status, waiting):
+    while len(kiosk.entries) < log:
+        kiosk.record()
+    if held:
+        accepted(kiosk, kiosk.send(0, held, sent_ms=NOW_MS - 1000))
+    kiosk.status = status
+    kiosk.send(first, end, entries=kiosk.entries)
+    told = json.loads(stored(kiosk, contacts)[-1]["status"])
+    assert (told["waiting"], told["software"]) == (waiting, "0.1.0")
+
+
+def test_a_device_whose_log_is_another_one_has_something_left(kiosk):
+    kiosk.record()
+    kiosk.record(camera="other")
+    accepted(kiosk, kiosk.send(0, sent_ms=NOW_MS - 1000))
+    for first, problem in ((0, "held with other bytes"), (2, "another root")):
+        answer = kiosk.send(first, entries=kiosk.entries[::-1])
+        assert (answer.status_code, problem in answer.headers["Hadir-Problem"]) == (409, True)
+        assert json.loads(stored(kiosk, contacts)[-1]["status"])["waiting"] == 1
+
+
+def test_devices_fill_batches_as_the_server_takes_them_to(kiosk):
+    assert (outbox.BATCH_ENTRIES, outbox.BATCH_BYTES, simkiosk.BATCH_ENTRIES) == (FULL_ENTRIES, FULL_BYTES, 500)
+    entry, last = b"x" * MAX_BYTES, FULL_BYTES // MAX_BYTES
+    several = [replace(unpack(kiosk.batch(0)), entries=(entry,) * count) for count in (last - 2, last, last + 1)]
+    assert [batch.full for batch in several] == [False, True, True]
+
+
+def test_a_gap_is_flagged_and_an_alert(kiosk):
+    for _ in range(4):
+        kiosk.record()
+    accepted(kiosk, kiosk.send(0, 1))
+    assert kiosk.send(3).status_code == 409
+    assert [(row["flag"], row["detail"]) for row in stored(kiosk, flags)] == [
+        ("gap", "entries 1 to 2 are missing here: send from 1")
+    ]
+    said = kiosk.server.command("alerts").out
+    assert any("  gap  " in line and kiosk.name in line for line in said.splitlines()), said
+
+
+def test_an_entry_longer_than_any_can_be_is_refused_before_it_is_kept(kiosk):
+    kiosk.entries.append(b"A" * 4097)
+    answer = kiosk.send(0)
+    assert (answer.status_code, answer.json()["error"]) == (400, "batch: an entry of 4097 bytes, 4096 are allowed")
+    assert not stored(kiosk, entries)
 
 
 def test_other_bytes_for_a_place_that_is_taken_are_kept_as_evidence(kiosk):

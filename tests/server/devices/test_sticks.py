@@ -5,23 +5,26 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from harness import NOW_MS, Kiosk, Server, claimed_kiosk, http
 from sqlalchemy import select
 
-from protocol.carried import carry
+from protocol.carried import carry, open_carried
 from protocol.checkpoint import Checkpoint
 from protocol.keychange import KIND, change_body
 from protocol.merkle import Frontier
 from protocol.note import Signer
+from protocol.request import parse_authorization
 from server.attendance import events
 from server.attendance.dating import Dating
 from server.devices import carrying
-from server.devices.models import conflicts, entries, flags
+from server.devices.models import CARRIED, conflicts, contacts, entries, flags
+from server.people import service as people
 
 PERSON = "ab" * 16
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 
 
 @pytest.fixture
@@ -212,13 +215,13 @@ def test_a_revoked_devices_stick_is_refused(kiosk, filled):
     assert not stored(kiosk, entries)
 
 
-def dated(kiosk: Kiosk) -> list[Dating]:
+def dated(kiosk: Kiosk, cutoff_ms: int = NOW_MS) -> list[Dating]:
     """When the marks of a device were made, as far as the server knows."""
     parts = kiosk.server.services()
     with parts.database.read() as connection:
-        found = events.between(connection, 0, NOW_MS * 2, NOW_MS)
+        found = events.between(connection, 0, NOW_MS * 2, cutoff_ms)
     parts.database.close()
-    marks = [mark for mark in (*found.uncounted, *found.undated) if mark.device == kiosk.name]
+    marks = [mark for mark in (*found.marks, *found.uncounted, *found.undated) if mark.device == kiosk.name]
     return [mark.dating for mark in sorted(marks, key=lambda mark: mark.seq)]
 
 
@@ -299,3 +302,42 @@ def test_two_sticks_at_once_bring_each_entry_once(kiosk, filled, tmp_path):
     parts.database.close()
     assert [taken.problems for taken in found] == [[], [], []]
     assert [row["bytes"] for row in stored(kiosk, entries)] == kiosk.entries
+
+
+def test_a_stick_that_names_an_earlier_contact_is_none_of_it(kiosk, stick):
+    kiosk.record()
+    answer = kiosk.send(0)
+    assert answer.status_code == 200
+    batch = kiosk.batch(1, sent_ms=NOW_MS + 1000)
+    again = parse_authorization(answer.request.headers["Authorization"]).nonce
+    with patch("secrets.token_hex", return_value=again):
+        data = carry(batch, kiosk.signer, kiosk.name, NOW_MS)
+    assert open_carried(data).signature.nonce == again
+    (stick / "one.batch").write_bytes(data)
+    before = stored(kiosk, contacts)
+    assert import_stick(kiosk.server, stick).code == 0
+    now = stored(kiosk, contacts)
+    assert (now[:-1], now[-1]["nonce"] != again, now[-1]["signed_ms"]) == (before, True, CARRIED)
+
+
+def test_what_a_stick_writes_back_into_the_morning_is_dated_by_what_the_server_saw(kiosk, stick):
+    kiosk.record(at_ms=NOW_MS)
+    replayed = kiosk.send(0)
+    try:
+        kiosk.server.set_clock(NOW_MS + 8 * HOUR_MS)
+        assert kiosk.send(1, sent_ms=NOW_MS + 8 * HOUR_MS).status_code == 200
+        parts = kiosk.server.services()
+        with parts.database.read() as connection:
+            kiosk.mark(people.pseudonyms(connection)["E2"], NOW_MS + 60_000)
+        parts.database.close()
+        nonce = parse_authorization(replayed.request.headers["Authorization"]).nonce
+        with patch("secrets.token_hex", return_value=nonce):
+            data = carry(kiosk.batch(1, sent_ms=NOW_MS + 8 * HOUR_MS), kiosk.signer, kiosk.name, NOW_MS)
+        (stick / "one.batch").write_bytes(data)
+        assert import_stick(kiosk.server, stick).code == 0
+        alerts = kiosk.server.command("alerts").out
+    finally:
+        kiosk.server.set_clock(NOW_MS)
+    (dating,) = dated(kiosk, cutoff_ms=NOW_MS + DAY_MS)
+    assert (dating.basis, dating.earliest_ms >= NOW_MS + 8 * HOUR_MS - 15_000) == ("server", True)
+    assert any("  times  " in line and kiosk.name in line for line in alerts.splitlines()), alerts
