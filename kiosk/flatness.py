@@ -16,7 +16,6 @@ from kiosk import geometry
 
 _FEWEST = 12
 _KEPT = 0.85
-_BEND_STEP_DEG = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +58,31 @@ def fit(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: f
     )
 
 
-def bend_residual(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: float) -> float:
-    """What the best piece of bent paper leaves over in a turn, in outer-eye distances: root mean square over the best
-    85 % of n x 2 points (12 at least), along the direction in which depth shows; comparable with `Fit.residual`.
+def nose_relief(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    on_nose: NDArray[np.bool_],
+    turned_deg: float,
+    eye_distance: float,
+) -> float | None:
+    """How far the nose stands out of the smooth sheet through the rest of the face, in outer-eye distances; None with
+    fewer than two of the n x 2 points on it or twelve beside it. `turned_deg`: yaw between the frames, with its sign.
 
-    Paper bends one way only (it is developable): along its axis the depth of a cylinder or cone does not change, where
-    a face has brows, a nose and lips. So the shift beside an affine one may be any polynomial of fourth degree in the
-    place across some axis, and the perspective's own term.
+    What stands out by h moves h sin(yaw) farther in a turn. Paper bends one way only (it is developable), so whatever
+    bend it is given about a head's upright axis, a nose does not stand out of it: the sheet may be any polynomial of
+    fourth degree across the face, and twisted. (Bent about a level axis, a picture shows no turn to begin with.)
     """
-    places, shifts = (before - before.mean(axis=0)) / eye_distance, (after - before) / eye_distance
-    affine = np.column_stack([np.ones(len(places)), places])
-    left_over = shifts - affine @ np.linalg.lstsq(affine, shifts, rcond=None)[0]
-    depth = shifts @ np.linalg.svd(left_over, full_matrices=False)[2][0]
-    best = np.inf
-    for angle in np.radians(np.arange(0, 180, _BEND_STEP_DEG)):
-        across = places @ np.array((np.cos(angle), np.sin(angle)))
-        columns = np.column_stack([affine, places[:, 0] * places[:, 1], across**2, across**3, across**4])
-        kept = np.ones(len(places), bool)
-        for _ in range(2):
-            errors = np.abs(depth - columns @ np.linalg.lstsq(columns[kept], depth[kept], rcond=None)[0])
-            kept = errors <= np.quantile(errors, _KEPT)
-        best = min(best, float(np.sqrt(np.square(errors[kept]).mean())))
-    # Each fit swallows a part of any residual, most where points are few: the sheet's seven parameters for one
-    # coordinate, the homography's eight for two.
-    count = _KEPT * len(places)
-    return best * float(np.sqrt(count / (count - 7) * (2 * count - 8) / (2 * count)))
+    beside = ~on_nose
+    if on_nose.sum() < 2 or beside.sum() < _FEWEST:
+        return None
+    x, y = ((before - before.mean(axis=0)) / eye_distance).T
+    along = (after - before)[:, 0] / eye_distance * np.sign(turned_deg)
+    sheet = np.column_stack([np.ones(len(x)), x, y, x * y, x**2, x**3, x**4])
+    kept = beside.copy()
+    for _ in range(3):
+        out = along - sheet @ np.linalg.lstsq(sheet[kept], along[kept], rcond=None)[0]
+        kept = beside & (np.abs(out) <= np.quantile(np.abs(out[beside]), _KEPT))
+    return float(np.median(out[on_nose]) / np.sin(np.radians(abs(turned_deg))))
 
 
 def mesh_residual(frontal: NDArray[np.float32], turned: NDArray[np.float32]) -> float | None:

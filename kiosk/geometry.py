@@ -30,6 +30,9 @@ RIGID = np.array(
 )
 """34 landmarks that expressions hardly move, spread in depth from temples to the tip of the nose."""
 
+NOSE = np.array((197, 236, 198, 209, 129, 98, 97, 2, 326, 327, 358, 429, 420, 456))
+"""The outline of the nose's lower half, which stands out most, in order."""
+
 OVAL = np.array(
     (
         *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),

@@ -49,10 +49,11 @@ class LightSettings:
 @dataclass(frozen=True, slots=True)
 class LightAnswer:
     """What the face made of the code. `late`: it answered later than light does. `shared`: its surroundings answered
-    as much, as those of a print do."""
+    as much, as those of a print do. `measured`: the timely answer's correlation and size, whatever came of it."""
 
     state: Literal["answered", "late", "shared", "weak"]
     reasons: tuple[Reason, ...]
+    measured: tuple[Reason, ...]
 
 
 class _Response(NamedTuple):
@@ -105,11 +106,15 @@ class LightCode:
         if passes(timely):
             shared = timely.room / timely.depth
             if shared > limits.shared:
-                return LightAnswer("shared", (Reason("surroundings answer the light", shared, limits.shared),))
-            return LightAnswer("answered", measured)
+                return LightAnswer(
+                    "shared", (Reason("surroundings answer the light", shared, limits.shared),), measured
+                )
+            return LightAnswer("answered", measured, measured)
         if passes(found[best]):
-            return LightAnswer("late", (Reason("light answered late", float(lags[best]), limits.latest_s, " s"),))
-        return LightAnswer("weak", measured[:1] if timely.correlation < limits.correlation else measured[1:])
+            late = Reason("light answered late", float(lags[best]), limits.latest_s, " s")
+            return LightAnswer("late", (late,), measured)
+        short = measured[:1] if timely.correlation < limits.correlation else measured[1:]
+        return LightAnswer("weak", short, measured)
 
     def _draw(self, now_s: float) -> None:
         self.level = self._rng.choice(self._settings.levels)

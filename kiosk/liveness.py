@@ -19,6 +19,7 @@ from kiosk.answers import Answer, AnswerSettings, Measure, straight
 from kiosk.blinks import Blink
 from kiosk.depth import Depth, DepthSettings
 from kiosk.light import LightAnswer, LightCode, LightSettings
+from kiosk.passive import Passive, PassiveSettings
 from kiosk.prompts import POOL, TURNS, plans, replacements
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
@@ -33,6 +34,8 @@ class LivenessSettings:
     `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
     Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
     `blink`: whether a blink must be seen, asked for where none comes by itself. `light`: None where no lamp is lit.
+    `without_light`: passive cues that make it undetermined there, though they only log elsewhere: nothing else tells a
+    display that is steered live from a person.
     """
 
     prompts: int = 2
@@ -55,6 +58,8 @@ class LivenessSettings:
     pool: tuple[Prompt, ...] = POOL
     blink: bool = True
     light: LightSettings | None = None
+    without_light: tuple[str, ...] = ("moire",)
+    passive: PassiveSettings = field(default_factory=PassiveSettings)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     depth: DepthSettings = field(default_factory=DepthSettings)
 
@@ -82,6 +87,7 @@ class Liveness:
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
         self._depths: list[tuple[float, float]] = []
+        self._measured: list[Reason] = []
         self._recent: deque[Measure] = deque()
         self._straight_frames = 0
         self._answer: Answer | None = None
@@ -91,6 +97,7 @@ class Liveness:
         self._blink: Blink | None = None
         self._blink_seen = not settings.blink
         self._light: LightCode | None = None
+        self._passive = Passive(settings.passive)
         self._wanted: dict[str, float] = {}
         self._turned_of: dict[float, float] = {}
         self.base: Measure | None = None
@@ -113,6 +120,8 @@ class Liveness:
         if self._light is not None:
             self._light.update(frame, face, measure)
         self._watch_lids(measure)
+        if self._phase in ("settle", "pause") and not face.quality:
+            self._passive.update(frame.image, face, now_s)
         self._turned_of[now_s] = abs(measure.yaw - (0.0 if self.base is None else self.base.yaw))
         if self._phase == "settle":
             self._settle(face, measure)
@@ -297,6 +306,10 @@ class Liveness:
                 self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
                 return
             mesh, flow = residuals
+            self._measured += [
+                Reason("mesh depth", mesh, limits.mesh),
+                Reason("depth of followed points", flow, limits.flow),
+            ]
             if flow <= limits.flat:
                 self._end("attack", [Reason(f"{prompt} is flat", flow, limits.flat)], "screen")
                 return
@@ -304,9 +317,13 @@ class Liveness:
                 short = Reason("mesh depth", mesh, limits.mesh) if mesh < limits.mesh else None
                 self._fail(now_s, short or Reason("depth of followed points", flow, limits.flow))
                 return
-            bent = self._depth.bent()
-            if bent is not None:
-                self._fail(now_s, bent, wary=True)
+            nose = self._depth.nose()
+            if nose is None:
+                self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
+                return
+            self._measured.append(nose)
+            if (nose.value or 0.0) < limits.nose:
+                self._fail(now_s, Reason("bent like paper", nose.value, limits.nose), wary=True)
                 return
             self._depths.append(residuals)
         self._blink_seen |= prompt == "blink"
@@ -358,6 +375,7 @@ class Liveness:
         if self._light is not None and not self._light.enough:
             return
         lit = None if self._light is None else self._light.answer()
+        self._measured += [] if lit is None else lit.measured
         if lit is not None and lit.state in ("late", "shared"):
             self._end("attack", list(lit.reasons), "screen" if lit.state == "late" else "print")
         else:
@@ -375,6 +393,7 @@ class Liveness:
             Reason("identity before and after", apart, limits.apart),
             Reason("identity in the turn", apart_turned, limits.apart_turned),
         ]
+        self._measured += measured
         if apart > limits.apart or apart_turned > limits.apart_turned:
             self._end("attack", [r for r in measured if (r.value or 0.0) > (r.threshold or 0.0)], "swap")
             return
@@ -383,6 +402,14 @@ class Liveness:
                 self._end("undetermined", list(lit.reasons))
                 return
             measured += lit.reasons
+        denied = self._passive.denied()
+        if denied:
+            self._end("attack", list(denied))
+            return
+        unproven = () if lit is not None else self._passive.denied(limits.without_light)
+        if unproven:
+            self._end("undetermined", list(unproven))
+            return
         mesh, flow = min(self._depths, key=lambda pair: pair[1])
         depth = limits.depth
         measured += [Reason("mesh depth", mesh, depth.mesh), Reason("depth of followed points", flow, depth.flow)]
@@ -452,4 +479,7 @@ class Liveness:
     def _end(self, state: Literal["live", "attack", "undetermined"], reasons: list[Reason], species: str = "") -> None:
         self.prompt = None
         self._phase = "done"
-        self.verdict = LivenessVerdict(state, tuple(reasons), species, tuple(self._asked))
+        noted = {reason.name: reason for reason in (*self._passive.noted, *self._measured)}
+        for reason in reasons:
+            noted.pop(reason.name, None)
+        self.verdict = LivenessVerdict(state, tuple(reasons), species, tuple(self._asked), tuple(noted.values()))

@@ -25,7 +25,7 @@ def presence(decision: Decision, person: str, presented_ms: int, source: str, ga
         "margin_e4": None if match.margin is None else _e4(match.margin),
         "liveness": decision.liveness.state,
         "prompts": list(decision.liveness.prompts),
-        "measures": _measures(decision.liveness.reasons),
+        "measures": _measures((*decision.liveness.reasons, *decision.liveness.noted)),
     } | _prompt_set(decision)
 
 
@@ -40,7 +40,7 @@ def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) ->
         "liveness": decision.liveness.state,
         "species": decision.liveness.species,
         "reasons": [reason.name[:_REASON_LENGTH] for reason in decision.reasons][:_REASONS],
-        "measures": _measures(decision.reasons),
+        "measures": _measures((*decision.reasons, *decision.liveness.noted)),
     } | _prompt_set(decision)
 
 

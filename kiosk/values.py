@@ -81,12 +81,16 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class LivenessVerdict:
-    """`live` only when everything asked was measured and passed; ISO/IEC 30107-3 terms otherwise."""
+    """`live` only when everything asked was measured and passed; ISO/IEC 30107-3 terms otherwise.
+
+    `noted`: what was measured besides the reasons, passive cues above all: for the record, decided nothing by.
+    """
 
     state: Literal["live", "attack", "undetermined", "not_checked"]
     reasons: tuple[Reason, ...] = ()
     species: str = ""
     prompts: tuple[Prompt, ...] = ()
+    noted: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,15 @@ class Match:
     """Answer of the 1:N search over the fused shots of one track.
 
     `distance`: Euclidean, of the nearest person; `margin`: how much farther the second person is
-    (None where the gallery holds one person).
+    (None where the gallery holds one person). `alike`: others whom the gallery lists as hard to tell from `person`;
+    then the face alone is never "known": within the threshold it is "unsure" until a second factor says who it is.
     """
 
     outcome: Literal["known", "unknown", "unsure"]
     person: str | None
     distance: float | None
     margin: float | None
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from simulation.instruments import player, print_of, screen_of
 from simulation.lamp import Lamp
 from simulation.paper import BentPaper
 from simulation.portrait import Picture, Portrait, astronaut, prepare
+from simulation.relief import with_relief
 from simulation.room import Sensor, office
 from simulation.script import Act, Script, read_script
 from simulation.strangers import stranger
@@ -179,8 +180,12 @@ def record(url: str, face: str = "") -> list[Picture]:
     return clip
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _portrait(face: str) -> Portrait:
+    return with_relief(_pictured(face), np.random.default_rng(list(face.encode())))
+
+
+def _pictured(face: str) -> Portrait:
     if not face:
         return astronaut()
     if face.startswith(_STRANGER) and face.removeprefix(_STRANGER).isdecimal():
@@ -194,19 +199,19 @@ def _portrait(face: str) -> Portrait:
         raise CameraError(f"portrait {face!r}: {error}") from error
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _person(face: str) -> tuple[Head, Body]:
     portrait = _portrait(face)
     return Head(portrait), Body(portrait)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _stranger(face: str, variant: int) -> tuple[Head, Body]:
     portrait = stranger(_portrait(face), variant)
     return Head(portrait), Body(portrait, _CLOTHES[variant % len(_CLOTHES)])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _holder(face: str) -> Body:
     return Body(_portrait(face), _CLOTHES[0])
 

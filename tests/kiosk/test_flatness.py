@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.depth import DepthSettings
-from kiosk.flatness import bend_residual, fit
+from kiosk.flatness import fit, nose_relief
 
 EYES_M = 0.09
 FOCAL = 500.0
@@ -77,27 +77,46 @@ def test_too_few_points_say_nothing() -> None:
     assert fit(few, few, 60.0) is None
 
 
-def sheet(bump: float) -> tuple[np.ndarray, np.ndarray]:
-    """60 points on a sheet bent round an upright axis, with brows, nose and lips of that depth down its middle, before
-    and after a turn of 20°; pixels at 48 between the eyes."""
-    places = np.random.default_rng(3).uniform((-0.7, -0.8), (0.7, 0.8), (60, 2))
-    depth = (
-        0.8
-        - np.sqrt(0.8**2 - places[:, 0] ** 2)
-        - bump * np.cos(6 * places[:, 1]) * np.exp(-((places[:, 0] / 0.5) ** 2))
-    )
-    turn = np.radians(20)
-    turned = np.column_stack([places[:, 0] * np.cos(turn) - depth * np.sin(turn), places[:, 1]])
-    return 48 * places.astype(np.float32), 48 * turned.astype(np.float32)
+def bent(radius_m: float, lean: float, nose_m: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sixty points on paper bent round an axis that leans by degrees, with a nose of that height on it: metres; and
+    which of them are on the nose."""
+    rng = np.random.default_rng(seed)
+    across, down = rng.uniform(-0.06, 0.06, 60), rng.uniform(-0.07, 0.07, 60)
+    across[:8], down[:8] = rng.uniform(-0.008, 0.008, 8), rng.uniform(-0.015, 0.015, 8)
+    on_nose = np.arange(60) < 8
+    out = across * np.cos(np.radians(lean)) + down * np.sin(np.radians(lean))
+    depth = radius_m - np.sqrt(radius_m**2 - out**2)
+    return np.stack((across, down, depth - nose_m * on_nose), axis=1), on_nose
 
 
-def test_bent_paper_leaves_little_over_where_a_nose_leaves_much():
-    shares = []
-    for bump in (0.0, 0.15):
-        before, after = sheet(bump)
-        found = fit(before, after, 48.0)
-        assert found is not None
-        assert found.residual > 0.01, "no plane in either case"
-        shares.append(bend_residual(before, after, 48.0) / found.residual)
-    assert shares[0] < 0.1
-    assert shares[1] > 0.33
+def relief(radius_m: float, lean: float, nose_m: float, yaw: float, seed: int) -> float:
+    points, on_nose = bent(radius_m, lean, nose_m, seed)
+    before, after = turned(points, 0, 0, 0, 0.7), turned(points, -yaw, 0, 0, 0.7)
+    found = nose_relief(before, after, on_nose, yaw, EYES_M / 0.7 * FOCAL)
+    assert found is not None
+    return found
+
+
+turns = st.floats(16, 30).flatmap(lambda yaw: st.sampled_from((yaw, -yaw)))
+
+
+@given(st.floats(0.12, 0.5), st.floats(-10, 10), turns, st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_no_nose_stands_out_of_paper_however_it_is_bent(radius_m: float, lean: float, yaw: float, seed: int) -> None:
+    assert abs(relief(radius_m, lean, 0.0, yaw, seed)) < DepthSettings().nose
+
+
+@given(st.floats(0.1, 0.5), st.floats(0.012, 0.025), turns, st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_a_nose_stands_out_by_its_height_to_whichever_side_the_head_turns(
+    radius_m: float, nose_m: float, yaw: float, seed: int
+) -> None:
+    found = relief(radius_m, 0.0, nose_m, yaw, seed)
+    assert found > DepthSettings().nose
+    assert abs(found - nose_m / EYES_M) < 0.04
+
+
+def test_without_points_on_the_nose_nothing_is_said_of_it() -> None:
+    points, on_nose = bent(0.2, 0.0, 0.02, 1)
+    seen = turned(points, 0, 0, 0, 0.7)
+    assert nose_relief(seen[~on_nose], seen[~on_nose], on_nose[~on_nose], 20.0, 60.0) is None

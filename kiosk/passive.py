@@ -1,0 +1,252 @@
+"""Passive cues: what single pictures show of a print or a display. They never prove life: they deny or are noted.
+
+Thresholds are starting points, from pictures of other cameras than yours: until a cue was calibrated on site it is
+noted in the journal beside the verdict (`log`) and denies nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk import geometry
+from kiosk.errors import ConfigError
+from kiosk.values import Face, Reason
+
+Use = Literal["off", "log", "deny"]
+"""What becomes of a cue: not measured; measured and written down; measured, and beyond its threshold an attack."""
+
+CUES = ("moire", "bezel", "specular", "colour_texture", "model")
+_SIDE = 128
+_FACE = 48  # width of the face in the picture in which a bezel is sought
+_MODEL_SIDE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An ONNX file that tells living faces from others, believed by its hash alone. `scale`: side of its square over
+    the face's larger side; `living`: which of its outputs is the living face. Defaults: MiniFASNetV2."""
+
+    path: Path
+    sha256: str
+    scale: float = 2.7
+    living: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PassiveSettings:
+    """What becomes of each cue, and the value above which it speaks of an attack.
+
+    `moire`: decades by which the strongest fine pattern stands out of its surroundings in the spectrum. `bezel`: share
+    of the face's height along which straight edges stand on both sides. `specular`: share of the face that is as
+    white as the picture gets. `colour_texture`: detail of the chroma over that of the luma. `model`: 1 less the model's
+    probability of a living face. `every_s`: seconds between two pictures measured; their median counts.
+    """
+
+    use: dict[str, Use] = field(default_factory=lambda: dict.fromkeys(CUES, "log"))
+    above: dict[str, float] = field(
+        default_factory=lambda: {
+            "moire": 1.0,
+            "bezel": 0.9,
+            "specular": 0.03,
+            "colour_texture": 0.6,
+            "model": 0.5,
+        }
+    )
+    model: Model | None = None
+    every_s: float = 0.4
+    most: int = 6
+
+    def used(self) -> tuple[str, ...]:
+        """The cues that are measured."""
+        return tuple(
+            cue for cue in CUES if self.use.get(cue, "log") != "off" and (cue != "model" or self.model is not None)
+        )
+
+
+class Passive:
+    """Measures one track's pictures now and then; `noted`: each cue's median so far."""
+
+    def __init__(self, settings: PassiveSettings) -> None:
+        self._settings = settings
+        self._found: dict[str, list[float]] = {cue: [] for cue in settings.used()}
+        self._last_s = -np.inf
+
+    def update(self, image: NDArray[np.uint8], face: Face, time_s: float) -> None:
+        """Take the picture in when the last one was long enough ago; `face` looks ahead in it."""
+        if time_s - self._last_s < self._settings.every_s:
+            return
+        self._last_s = time_s
+        for cue, values in self._found.items():
+            if len(values) < self._settings.most:
+                value = _MEASURES[cue](image, face, self._settings)
+                if value is not None:
+                    values.append(value)
+
+    @property
+    def noted(self) -> tuple[Reason, ...]:
+        """What was measured, against its threshold."""
+        above = self._settings.above
+        return tuple(Reason(cue, median(values), above[cue]) for cue, values in self._found.items() if values)
+
+    def denied(self, also: tuple[str, ...] = ()) -> tuple[Reason, ...]:
+        """What is beyond its threshold and may deny; cues in `also` may, unless they are off."""
+        return tuple(
+            r for r in self.noted if speaks(r) and (self._settings.use.get(r.name) == "deny" or r.name in also)
+        )
+
+
+def speaks(reason: Reason) -> bool:
+    """Whether a cue is beyond its threshold."""
+    return reason.value is not None and reason.threshold is not None and reason.value > reason.threshold
+
+
+def moire(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
+    """Decades by which the strongest peak of the fine spectrum stands above what is usual at its frequency: a pixel
+    grid or a printing screen seen by another grid (Garcia and de Queiroz 2015). At the picture's own resolution."""
+    crop = _inner(image, face)
+    if crop is None or min(crop.shape[:2]) < _SIDE // 4:
+        return None
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    side = min(*grey.shape, _SIDE)
+    y, x = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
+    grey = grey[y : y + side, x : x + side]
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 2.0)
+    window, ring = _spectrum_of(side)
+    power = np.abs(np.fft.fftshift(np.fft.fft2(fine * window))) + 1.0
+    usual = np.array([np.median(power[ring == number]) for number in range(1, ring.max() + 1)])
+    chosen = ring > 0
+    return float(np.log10((power[chosen] / usual[ring[chosen] - 1]).max()))
+
+
+def bezel(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
+    """Share of the rows from brow to chin that one straight, nearly upright edge crosses, on the weaker side: the rim
+    of a display, or of a sheet. A door frame behind somebody is one too."""
+    x, y, w, h = face.box
+    if w < 12:
+        return None
+    scale = _FACE / w
+    high, wide = round(0.9 * h * scale), 3 * _FACE
+    corner = x - w, y
+    to_view = np.array(((scale, 0, -corner[0] * scale), (0, scale, -corner[1] * scale)))
+    view = cv2.warpAffine(image, to_view, (wide, high), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    grey = cv2.GaussianBlur(cv2.cvtColor(view, cv2.COLOR_BGR2GRAY), (3, 3), 0)
+    edges = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 4.0
+    # Clear of the cheeks and hair, whose outline is round anyway.
+    margin = round(0.55 * _FACE)
+    sides = edges[:, : _FACE + _FACE // 2 - margin], edges[:, _FACE + _FACE // 2 + margin :]
+    return min(_straightest(side) for side in sides)
+
+
+def specular(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
+    """Share of the face that is as white as the picture gets: glass mirrors a lamp in one large patch."""
+    crop = _inner(image, face)
+    return None if crop is None else float((crop.min(axis=2) >= 250).mean())
+
+
+def colour_texture(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
+    """Fine detail of the chroma over that of the luma: displays and inks mix their colours from dots (after the colour
+    textures of Boulkenafet et al. 2016, reduced to one number that needs no training)."""
+    crop = _inner(image, face)
+    if crop is None:
+        return None
+    small = cv2.resize(crop, (_SIDE // 2, _SIDE // 2), interpolation=cv2.INTER_AREA)
+    detail = [cv2.meanStdDev(cv2.Laplacian(c, cv2.CV_32F))[1][0, 0] for c in cv2.split(_ycrcb(small))]
+    return float((detail[1] + detail[2]) / (2.0 * max(detail[0], 0.5)))
+
+
+def model(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
+    """1 less the probability of a living face that the configured ONNX model gives."""
+    if settings.model is None:
+        return None
+    x, y, w, h = face.box
+    side = settings.model.scale * max(w, h)
+    centre = (x + w / 2, y + h / 2)
+    scale = _MODEL_SIDE / side
+    to_view = np.array(
+        ((scale, 0, _MODEL_SIDE / 2 - centre[0] * scale), (0, scale, _MODEL_SIDE / 2 - centre[1] * scale))
+    )
+    view = cv2.warpAffine(
+        image, to_view, (_MODEL_SIDE, _MODEL_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    network = _network(settings.model.path, settings.model.sha256)
+    network.setInput(cv2.dnn.blobFromImage(view))
+    scores = network.forward()[0].astype(float)
+    shares = np.exp(scores - scores.max())
+    return float(1.0 - shares[settings.model.living] / shares.sum())
+
+
+_MEASURES: dict[str, Callable[[NDArray[np.uint8], Face, PassiveSettings], float | None]] = {
+    "moire": moire,
+    "bezel": bezel,
+    "specular": specular,
+    "colour_texture": colour_texture,
+    "model": model,
+}
+
+
+@cache
+def _network(path: Path, sha256: str) -> cv2.dnn.Net:
+    """Raises `ConfigError` for a file that is not the one named."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the model {path} cannot be read ({error.strerror}): correct its path, or leave it out"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ConfigError(f"the model {path} is not the one named: its sha256 is {hashlib.sha256(data).hexdigest()}")
+    return cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+
+
+def _inner(image: NDArray[np.uint8], face: Face) -> NDArray[np.uint8] | None:
+    """The middle of the face: cheeks, nose and brows, without hair or background."""
+    oval = face.landmarks[geometry.OVAL, :2]
+    (x0, y0), (x1, y1) = oval.min(axis=0), oval.max(axis=0)
+    dx, dy = 0.15 * (x1 - x0), 0.15 * (y1 - y0)
+    height, width = image.shape[:2]
+    left, right = int(max(x0 + dx, 0)), int(min(x1 - dx, width))
+    top, bottom = int(max(y0 + dy, 0)), int(min(y1 - dy, height))
+    return image[top:bottom, left:right] if right - left >= 16 and bottom - top >= 16 else None
+
+
+def _ycrcb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb), np.uint8)
+
+
+@cache
+def _spectrum_of(side: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """A window, and for each frequency the ring that it is compared within; 0: too coarse, or on an axis, where the
+    crop's own borders show."""
+    window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
+    across = np.fft.fftshift(np.fft.fftfreq(side))
+    radius = np.hypot(*np.meshgrid(across, across))
+    ring = np.where((radius >= 0.15) & (radius <= 0.5), 1 + ((radius - 0.15) / 0.05).astype(np.intp), 0)
+    return window, ring
+
+
+def _straightest(edges: NDArray[np.float32]) -> float:
+    """Share of the rows in which one straight line, up to about 10 degrees from upright, meets a clear edge of one
+    direction."""
+    high, wide = edges.shape
+    clear = 6.0 + 2.0 * float(np.median(np.abs(edges)))
+    best = 0.0
+    rows = np.arange(high)
+    for sign in (1.0, -1.0):
+        met = (cv2.dilate(sign * edges, np.ones((1, 3), np.uint8)) >= clear).astype(np.float32)
+        for lean in np.linspace(-0.18, 0.18, 13):
+            shift = np.round(lean * (rows - high / 2)).astype(int)
+            columns = np.arange(wide)[np.newaxis] + shift[:, np.newaxis]
+            inside = (columns >= 0) & (columns < wide)
+            line = np.where(inside, met[rows[:, np.newaxis], columns.clip(0, wide - 1)], 0.0).mean(axis=0)
+            best = max(best, float(line.max()))
+    return best
