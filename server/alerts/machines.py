@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,14 @@ from sqlalchemy import Connection, RowMapping, func, select
 from server.alerts import bounds
 from server.alerts.alert import Alert, lasting, utc
 from server.alerts.bounds import Bounds
+from server.attendance import attested
 from server.attendance.calendar import Calendar
-from server.devices.models import CARRIED, contacts, devices, flags, logs, manifests
+from server.devices.models import CARRIED, contacts, devices, entries, flags, logs, manifests
 
 HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
+RECENT = 500
+"""Entries of a log by which it is told how many marks were attested: a week's or two."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Heard:
 @dataclass(frozen=True)
 class Standing:
     """What is known of a device. `state`: new, claimed or revoked; `since_ms`: when it came to be so; `heard`: its last
-    contact; `held`: entries of its log at the server; `alerts`: what is beyond the bounds now."""
+    contact; `held`: entries of its log at the server; `marks`: those among the last RECENT of them, and how many of
+    these were attested; `alerts`: what is beyond the bounds now."""
 
     name: str
     site: str
@@ -60,6 +65,7 @@ class Standing:
     since_ms: int
     heard: Heard | None
     held: int
+    marks: tuple[int, int]
     manifest: int | None
     flags: tuple[str, ...]
     alerts: tuple[Alert, ...]
@@ -70,6 +76,7 @@ def standings(connection: Connection, at_ms: int, calendar: Calendar | None) -> 
     told = bounds.stated(connection, at_ms)
     last = _last_heard(connection, at_ms)
     held = dict(connection.execute(select(logs.c.device, logs.c.size)).all())
+    marks = _marks(connection)
     versions = select(manifests.c.device, func.max(manifests.c.version)).group_by(manifests.c.device)
     newest_manifest = dict(connection.execute(versions).all())
     flagged: dict[str, list[str]] = {}
@@ -89,12 +96,25 @@ def standings(connection: Connection, at_ms: int, calendar: Calendar | None) -> 
             since_ms,
             heard,
             held.get(name, 0),
+            (marks[name, "presence"] + marks[name, attested.KIND], marks[name, attested.KIND]),
             newest_manifest.get(name),
             tuple(flagged.get(name, ())),
             tuple(alerts),
         )
         found.append(standing)
     return found
+
+
+def _marks(connection: Connection) -> Counter[tuple[str, str]]:
+    """(device, kind) → marks among the last entries of the log, counted by the column that entries are found by."""
+    query = (
+        select(entries.c.device, entries.c.kind, func.count())
+        .select_from(logs)
+        .join(entries, (entries.c.device == logs.c.device) & (entries.c.seq >= logs.c.size - RECENT))
+        .where(entries.c.kind.in_(("presence", attested.KIND)))
+        .group_by(entries.c.device, entries.c.kind)
+    )
+    return Counter({(device, kind): count for device, kind, count in connection.execute(query)})
 
 
 def conditions(heard: Heard, limits: Bounds) -> dict[str, str]:

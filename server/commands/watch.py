@@ -87,7 +87,8 @@ def _devices(options: argparse.Namespace) -> None:
         for one in standings:
             print(json.dumps(_device_json(one), ensure_ascii=False))
         return
-    columns = ("device", "site", "how it is", "last contact", "backlog", "clock", "software", "disk", "heat", "camera")
+    told = ("last contact", "backlog", "clock", "software", "disk", "heat", "camera", "attested")
+    columns = ("device", "site", "how it is", *told)
     show_table(f"{len(standings)} devices", columns, (_device_row(one, now_ms) for one in standings))
     for one in standings:
         for flag in one.flags:
@@ -105,7 +106,7 @@ def _device_row(one: Standing, now_ms: int) -> tuple[object, ...]:
         how = "; ".join(alert.detail for alert in one.alerts)
     heard = one.heard
     if heard is None:
-        return one.name, one.site, how, *["—"] * 7
+        return one.name, one.site, how, *["—"] * 8
     free_mb, heat = heard.number("disk_free_mb"), heard.number("temperature_mc")
     return (
         one.name,
@@ -118,6 +119,7 @@ def _device_row(one: Standing, now_ms: int) -> tuple[object, ...]:
         "—" if free_mb is None else f"{free_mb} MB free",
         "—" if heat is None else f"{heat / 1000:.0f} °C",
         f"{heard.text('camera') or '—'} {heard.text('camera_state')}".strip(),
+        "{1} of {0} marks".format(*one.marks) if one.marks[0] else "—",
     )
 
 
@@ -142,6 +144,8 @@ def _device_json(one: Standing) -> dict[str, Any]:
         "last_contact_ms": heard.server_ms if heard else None,
         "clock_error_ms": heard.clock_error_ms if heard else None,
         "held": one.held,
+        "marks": one.marks[0],
+        "attested": one.marks[1],
         "manifest": one.manifest,
         "status": heard.status if heard else {},
         "flags": one.flags,

@@ -457,6 +457,25 @@ def test_devices_are_listed_the_worst_first_in_words_and_as_json(watched):
     assert [" revoked " in line for line in lines if f" {revoked.name} " in line] == [True]
 
 
+def test_of_each_device_it_is_told_how_many_of_its_last_marks_were_attested(watched, monkeypatch):
+    kiosk = watched.kiosk()
+    for employee in ("B1", "B2", "H1"):
+        watched.mark(kiosk, employee, watched.now - HOUR)
+    told = {"person": watched.persons["P1"], "presented_boottime_ms": 0, "source": "sim", "gallery": 1}
+    kiosk.record("attested", watched.now - HOUR, **told, tries=3, first_try=0, colleague=1, supervisor=2)
+    assert watched.send(kiosk, 0) == 200
+
+    def shown():
+        rows = [json.loads(line) for line in watched.server.command("devices", "--json").out.splitlines()]
+        (row,) = [row for row in rows if row["device"] == kiosk.name]
+        (line,) = [line for line in watched.server.command("devices").out.splitlines() if f" {kiosk.name} " in line]
+        return row["marks"], row["attested"], f"{row['attested']} of {row['marks']} marks" in line
+
+    assert shown() == (4, 1, True)
+    monkeypatch.setattr("server.alerts.machines.RECENT", 2)
+    assert shown() == (2, 1, True)
+
+
 def test_a_database_of_before_gets_the_tables_and_the_index(tmp_path):
     server = make_office(tmp_path)
     path = server.directory / "state" / "server.db"
