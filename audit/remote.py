@@ -25,7 +25,7 @@ def connected(address: str) -> Iterator[HTTPConnection]:
     try:
         with closing(connect(rest.rstrip("/"), timeout=30)) as connection:
             yield connection
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError, RecursionError) as error:  # the last two: answers that are nonsense
         raise AuditError(f"{address} cannot be read: {error or type(error).__name__}") from error
 
 

@@ -66,6 +66,6 @@ def device_key(text: str) -> tuple[str, Verifier]:
     """The device that a verifier key is of, and the key; ProtocolError when it is not a device's key."""
     key = Verifier.parse(text)
     origin, _, device = key.name.rpartition("/device/")
-    if not origin or not DEVICE.match(device) or not key.name.isprintable():
+    if not origin or not DEVICE.match(device):
         raise ProtocolError(f"verifier key {key.name!r}: not of a device, ORIGIN/device/DEVICE")
     return device, key

@@ -25,8 +25,8 @@ class Verifier:
     public: bytes
 
     def __post_init__(self) -> None:
-        if not self.name or "+" in self.name or any(c.isspace() for c in self.name):
-            raise ProtocolError(f"key name {self.name!r}: must not be empty nor hold '+' or white space")
+        if not self.name or "+" in self.name or " " in self.name or not self.name.isprintable():
+            raise ProtocolError(f"key name {self.name!r}: must not be empty nor hold '+', white space or controls")
         if len(self.public) != 32:
             raise ProtocolError(f"key {self.name}: {len(self.public)} bytes, an Ed25519 key has 32")
 
@@ -115,6 +115,8 @@ def open_note(data: bytes, verifiers: Iterable[Verifier]) -> str:
     if not separator or not signatures.endswith("\n"):
         raise ProtocolError("note: no signature block")
     text += "\n"
+    if any(c < " " for c in text.replace("\n", "")):
+        raise ProtocolError("note: a control character in the text")
     known = {(v.name, v.key_hash): v for v in verifiers}
     verified = False
     for line in signatures[:-1].split("\n"):

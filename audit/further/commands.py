@@ -47,14 +47,14 @@ def _keys(options: argparse.Namespace) -> bool:
 
 
 def _national(options: argparse.Namespace) -> bool:
-    """Check the log, then that each device's log reaches what the national log holds of it."""
+    """Check the log, then that each device's log has the checkpoints that the national log holds of it."""
     log_key = _log_key(options.log_key)
-    held: dict[str, int] = {}
+    held: dict[str, set[int]] = {}
     pinned = read_keys(options.keys) if options.keys else None
     chains: dict[str, KeyChain] = {}
     with open_source(options.source) as source:
         for device in source.logs:
-            held[device.name] = max((size for size, _, _ in device.checkpoints), default=0)
+            held[device.name] = {size for size, _, _ in device.checkpoints}
             mine = None if pinned is None else pinned.get(device.name, [])
             chains[device.name] = key_chain(device, mine, DeviceReport(device.name))
     for name in (pinned or {}).keys() - chains.keys():
@@ -63,14 +63,15 @@ def _national(options: argparse.Namespace) -> bool:
         report = national.verify_national(log, log_key, chains)
         print(f"Keys: of the log {'pinned' if log_key else 'from the source itself: ' + escape(log.key)};", end=" ")
         print("of the devices", "pinned" if options.keys else "from the source itself")
-    for name, size in sorted(report.newest.items()):
-        if held.get(name, 0) < size:
-            report.add(
-                f"{name}: cut off at {held.get(name, 0)} entries: the national log holds its checkpoint of {size}"
-            )
+    for name, sizes in sorted(report.sizes.items()):
+        stored = held.get(name, set())
+        if (end := max(stored, default=0)) < sizes[-1]:
+            report.add(f"{name}: cut off at {end} entries: the national log holds its checkpoint of {sizes[-1]}")
+        for size in sorted(size for size in sizes if size < end and size not in stored):
+            report.add(f"{name}: its checkpoint of {size} entries is missing, though the national log holds it")
     for finding in report.findings:
         print(escape(finding))
-    print(f"{'FAILED' if report.findings else 'OK'}: {report.size:,} checkpoints of {len(report.newest)} devices")
+    print(f"{'FAILED' if report.findings else 'OK'}: {report.size:,} checkpoints of {len(report.sizes)} devices")
     return bool(report.findings)
 
 

@@ -32,10 +32,10 @@ class NationalLog:
 
 @dataclass(slots=True)
 class NationalReport:
-    """`newest`: the largest checkpoint of each device that the log holds, in entries."""
+    """`sizes`: of the checkpoints of each device that the log holds, in entries, rising."""
 
     size: int = 0
-    newest: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
     def add(self, finding: str) -> None:
@@ -108,9 +108,10 @@ def _check_leaf(report: NationalReport, leaf: bytes, chains: Mapping[str, KeyCha
     if device not in chains:
         raise ProtocolError(f"a checkpoint of {device!r}, whose key is not known here")
     checkpoint = chains[device].open(leaf)
-    if checkpoint.size <= report.newest.get(device, 0):
+    known = report.sizes.setdefault(device, [])
+    if known and checkpoint.size <= known[-1]:
         raise ProtocolError(f"a checkpoint of {device} of size {checkpoint.size}, after one that is not smaller")
-    report.newest[device] = checkpoint.size
+    known.append(checkpoint.size)
 
 
 def _bytes(value: object) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audit.further.check import presented_ms
 from audit.further.national import open_file
+from audit.report import escape
 from audit.sources import AuditError
 from protocol import entry
 from protocol.errors import ProtocolError
@@ -43,19 +44,34 @@ def prove_month(source: Path, employee: str, month: str, out: Path) -> list[Path
 
 def _marks(database: sqlite3.Connection, person: str, month: str) -> Iterator[tuple[str, int, bytes]]:
     query = """SELECT e.device, e.seq, e.bytes, e.received_ms, d.zone FROM entries e JOIN devices d USING (device)
-        WHERE e.kind = 'presence' AND instr(e.bytes, CAST(? AS BLOB)) > 0 ORDER BY e.device, e.seq"""
+        WHERE instr(e.bytes, CAST(? AS BLOB)) > 0 ORDER BY e.device, e.seq"""
     for device, seq, data, received_ms, zone in database.execute(query, (person,)):
         try:
             value = entry.decode(data)
-        except ProtocolError as error:
-            raise AuditError(f"entry {seq} of {device}: {error}; see: hadir audit verify") from error
+        except ProtocolError:
+            _proof(database, device, seq, data)  # whatever it is, the device wrote it; else this is an AuditError
+            continue
         at_ms = received_ms if value.clock == "unset" else presented_ms(value)
-        local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=_HOURS_EAST.get(zone, 8), milliseconds=at_ms)
-        if value.body.get("person") == person and local.strftime("%Y-%m") == month:
+        if value.kind != "presence" or value.body["person"] != person:
+            continue
+        try:
+            local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=_HOURS_EAST.get(zone, 8), milliseconds=at_ms)
+        except OverflowError:
+            print(f"entry {seq} of {escape(device)}: left out, its clock said {at_ms} ms, which is in no month")
+            continue
+        if local.strftime("%Y-%m") == month:
             yield device, seq, data
 
 
 def _write(out: Path, database: sqlite3.Connection, device: str, seq: int, data: bytes) -> Path:
+    path = out / f"{device}-{seq}.tlog-proof"
+    path.write_bytes(_proof(database, device, seq, data).encode())
+    path.with_suffix(".json").write_bytes(data)
+    return path
+
+
+def _proof(database: sqlite3.Connection, device: str, seq: int, data: bytes) -> LogProof:
+    """The proof of an entry, checked; AuditError when its device did not sign it."""
     covering = "SELECT size, note FROM checkpoints WHERE device = ? AND size > ? ORDER BY size LIMIT 1"
     first = database.execute(covering, (device, seq)).fetchone()
     if first is None or not entry.DEVICE.match(device):
@@ -64,13 +80,9 @@ def _write(out: Path, database: sqlite3.Connection, device: str, seq: int, data:
         hashes = _tree(database, device, first[0]).inclusion(seq, first[0])
         proof = LogProof(seq, tuple(hashes), first[1])
         proof.check(data, _chain(database, device).signer(first[1]))
-        proof = replace(proof, extra=_national(database, device, *first))
+        return replace(proof, extra=_national(database, device, *first))
     except ProtocolError as error:
         raise AuditError(f"entry {seq} of {device} cannot be proven: {error}; see: hadir audit verify") from error
-    path = out / f"{device}-{seq}.tlog-proof"
-    path.write_bytes(proof.encode())
-    path.with_suffix(".json").write_bytes(data)
-    return path
 
 
 def _chain(database: sqlite3.Connection, device: str) -> KeyChain:

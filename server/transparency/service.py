@@ -21,6 +21,8 @@ from server.transparency.models import auditors
 
 PAGE = 2000
 """Entries an answer."""
+PAGE_BYTES = 8 << 20
+"""Of entries an answer, but one at least: older ones may be longer than any that is taken today."""
 
 CHECKPOINTS = 1000
 """Checkpoints an answer."""
@@ -64,11 +66,19 @@ def checkpoint(connection: Connection, device: str) -> bytes:
 
 
 def log_entries(connection: Connection, device: str, first: int, end: int) -> list[bytes]:
-    """The entries `first` to `end` (not included) of a log, at most PAGE of them."""
+    """The entries `first` to `end` (not included) of a log, at most PAGE of them and PAGE_BYTES."""
     query = select(entries.c.bytes).where(
         entries.c.device == device, entries.c.seq >= first, entries.c.seq < min(end, first + PAGE)
     )
-    return list(connection.execute(query.order_by(entries.c.seq)).scalars())
+    found: list[bytes] = []
+    size = 0
+    with connection.execute(query.order_by(entries.c.seq)) as rows:
+        for data in rows.scalars():
+            size += len(data)
+            if found and size > PAGE_BYTES:
+                break
+            found.append(data)
+    return found
 
 
 def log_checkpoints(connection: Connection, device: str, first: int) -> list[tuple[int, bytes, bytes]]:

@@ -114,6 +114,16 @@ def test_a_log_that_was_cut_off_together_with_its_checkpoints_is_found(server: S
     assert "K01: cut off at 100 entries: the national log holds its checkpoint of 200" in said.out
 
 
+def test_an_older_checkpoint_that_was_taken_away_is_named(server: ServerFile, keys: list[str]) -> None:
+    add_national(server)
+    server.do("DELETE FROM checkpoints WHERE device = 'K01' AND size IN (20, 60)")
+    assert hadir_audit("verify", server.path).code == 0
+    said = hadir_audit("national", server.path, *keys)
+    assert said.code == 1
+    for size in (20, 60):
+        assert f"K01: its checkpoint of {size} entries is missing, though the national log holds it\n" in said.out
+
+
 def test_a_national_log_by_another_key_is_not_believed(server: ServerFile, keys: list[str]) -> None:
     add_national(server, Signer.generate(LOG_KEY.name))
     assert hadir_audit("national", server.path).code == 0
@@ -194,6 +204,30 @@ def test_a_mark_that_was_altered_cannot_be_proven(server: ServerFile, proofs: Pa
     server.set_bytes("K03", 3, mark("K03", 3, OCTOBER_MS + 60_000))
     said = hadir_audit("prove", server.path, "E1", "2026-10", "--out", tmp_path / "more")
     assert (said.code, "entry 1 of K03 cannot be proven" in said.err or "entry 3 of K03" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("column", ["kind", "quarantined"])
+def test_no_column_beside_an_entry_keeps_it_from_being_proven(
+    server: ServerFile, proofs: Path, tmp_path: Path, column: str
+) -> None:
+    server.do(f"UPDATE entries SET {column} = 'x'")
+    said = hadir_audit("prove", server.path, "E1", "2026-10", "--out", tmp_path / "more")
+    assert (said.code, "3 marks of E1 in 2026-10" in said.out) == (0, True), said.out + said.err
+    assert {path.name for path in (tmp_path / "more").iterdir()} == {path.name for path in proofs.iterdir()}
+
+
+@pytest.mark.parametrize("odd", [mark("K05", 1, 2**53 - 3000), PERSON.encode()])
+def test_what_no_calendar_has_or_no_reader_reads_keeps_no_other_mark_from_being_proven(
+    server: ServerFile, proofs: Path, tmp_path: Path, odd: bytes
+) -> None:
+    add_marks(server, "K05", [mark("K05", 0, OCTOBER_MS), odd])
+    add_national(server)
+    said = hadir_audit("prove", server.path, "E1", "2026-10", "--out", tmp_path / "more")
+    assert (said.code, "4 marks of E1 in 2026-10" in said.out) == (0, True), said.out + said.err
+    assert ("entry 1 of K05: left out, its clock said 9007199254737992 ms" in said.out) == odd.startswith(b"{")
+    server.set_bytes("K05", 1, b"x" + odd)
+    said = hadir_audit("prove", server.path, "E1", "2026-10", "--out", tmp_path / "more")
+    assert (said.code, "entry 1 of K05 cannot be proven" in said.err) == (2, True)
 
 
 @pytest.mark.parametrize(("employee", "month", "named"), [("E9", "2026-10", "E9"), ("E1", "2026-13", "not a month")])

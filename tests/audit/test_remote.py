@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from honest import ORIGIN, entry_bytes, hadir_audit, server_file, signer_of
 from protocol.note import Signer
 from server import config, services
 from server.app import create_app
-from server.transparency.service import add_auditor
+from server.database import Database
+from server.transparency.service import PAGE_BYTES, add_auditor, log_entries
 
 LOGS = {"K01": [1500, 1500], "K02": [3]}
 
@@ -102,3 +104,64 @@ def test_an_address_where_no_server_answers_is_refused_in_one_line(wrong: str) -
 def test_an_address_of_something_else_is_refused_in_one_line(address: str) -> None:
     said = hadir_audit("verify", f"{address}/v1/status?")
     assert (said.code, said.err.count("\n")) == (2, 1)
+
+
+@pytest.fixture(scope="module")
+def liar() -> Iterator[tuple[dict[str, bytes], str]]:
+    """A server that answers with what a test puts into the first, by path, and its address."""
+    answers: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = answers.get(self.path.partition("?")[0], b"[]")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield answers, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+_ROW = b'[{"device":%b,"key":"","size":%b,"changes":%b}]'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 200_000,
+        b'"' + b"\xff" * 9,
+        b"9" * 9000,
+        b"{}",
+        _ROW % (b'"\\ud800"', b"1", b"[]"),
+        _ROW % (b'"K01"', b"-5", b'"abcd"'),
+        _ROW % (b'"K01"', b"1e999", b"[]"),
+        _ROW % (b'"K01"', b"2", b'["\\ud800"]'),
+    ],
+)
+@pytest.mark.parametrize("command", ["verify", "national"])
+def test_an_answer_that_is_nonsense_is_said_to_be(
+    liar: tuple[dict[str, bytes], str], command: str, answer: bytes
+) -> None:
+    answers, address = liar
+    answers["/v1/logs"] = answer
+    said = hadir_audit(command, address)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.isascii()
+
+
+def test_entries_longer_than_any_that_is_taken_today_are_read_page_by_page(tmp_path: Path) -> None:
+    with server_file(tmp_path / "server.db", {}) as made:
+        for seq in range(3):
+            made.add("entries", device="K01", seq=seq, bytes=b"x" * (PAGE_BYTES // 2 + seq))
+    database = Database(tmp_path / "server.db")
+    with database.read() as connection:
+        assert [len(log_entries(connection, "K01", first, 3)) for first in (0, 1, 2)] == [1, 1, 1]
+    database.close()

@@ -48,7 +48,19 @@ def test_a_note_of_another_key_of_the_same_name_is_refused(signer):
         open_note(sign_note("a\n", other), [signer.verifier])
 
 
-@pytest.mark.parametrize("text", ["", "x", "x+00000000+AAAA", VERIFIER.replace("c74f", "c74e"), VERIFIER[:-4]])
+@pytest.mark.parametrize("control", ["\r", "\x1b", "\t", "\0"])
+def test_a_text_with_a_control_character_is_no_note(signer, control):
+    with pytest.raises(ProtocolError, match="control character"):
+        open_note(sign_note(f"size 12{control}\n", signer), [signer.verifier])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "x", "x+00000000+AAAA", VERIFIER.replace("c74f", "c74e"), VERIFIER[:-4],
+        *(VERIFIER.replace("PeterNeumann", name) for name in ("\ud800", "a b", "a\x1b", "a\u202e", "a\u00a0")),
+    ],
+)  # fmt: skip
 def test_what_is_no_verifier_key_is_refused(text):
     with pytest.raises(ProtocolError):
         Verifier.parse(text)

@@ -177,3 +177,28 @@ def test_what_was_received_before_a_span_of_time_is_not_looked_at_and_what_came_
                     events.between(connection, *span, NOW_MS + DAY)
             undo.rollback()
     parts.database.close()
+
+
+@pytest.mark.parametrize("column", ["kind", "quarantined"])
+def test_no_column_beside_an_entry_takes_a_mark_away(kiosk, column):
+    kiosk.record()
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
+    kiosk.entries[1] = kiosk.entries[1].replace(b'"prompts":["blink"]', b'"prompts":[]')
+    kiosk.record("clock_step", step_ms=99_000)
+    assert kiosk.send(0).status_code == 200
+    before = heard(kiosk)
+    assert [mark.seq for mark in before.marks] == [1]
+    parts = kiosk.server.services()
+    with parts.database.write() as connection:
+        connection.execute(update(entries).where(entries.c.device == kiosk.name).values({column: "x"}))
+    parts.database.close()
+    assert heard(kiosk) == before
+    alerts = kiosk.server.command("alerts").out
+    about = {
+        line.split()[1].strip(",")
+        for line in alerts.splitlines()
+        if f" {kiosk.name} " in line or f"{kiosk.name}:" in line
+    }
+    assert about == {"unprompted", "clock_step"}, alerts
+    shown = kiosk.server.command("dating", "show", f"{kiosk.name}/1")
+    assert (shown.code, "Counts: yes" in shown.out) == (0, True), shown

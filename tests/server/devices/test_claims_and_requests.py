@@ -1,5 +1,6 @@
 """A token makes one device; a request is heard once, and only from the device that signed it."""
 
+import json
 import os
 import stat
 from dataclasses import replace
@@ -136,3 +137,12 @@ def test_a_second_server_on_the_same_directory_is_refused(running):
     done = running.command("run")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "another server runs" in done.err
+
+
+@pytest.mark.parametrize("field", ["token", "signing_key", "sealing_key", "proof"])
+def test_half_a_surrogate_is_no_claim(running, field):
+    key = str(Signer.generate("x").verifier)
+    body = {"token": f"K01.{'A' * 26}.{'0' * 16}", "signing_key": key, "sealing_key": "AAAA", "proof": "AAAA"}
+    body[field] = "\ud800" + body[field]
+    answer = http.post(f"{running.base}/v1/claim", content=json.dumps(body))
+    assert answer.status_code in (400, 403), answer.text
