@@ -1,4 +1,4 @@
-"""`hadir evaluate liveness`: species by seeds in closed loop, and the table of what was granted."""
+"""`hadir evaluate liveness`: recordings under every cue that needs no prompt, or presentations in closed loop."""
 
 from __future__ import annotations
 
@@ -10,47 +10,55 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kiosk import __version__
+from kiosk.errors import KioskError
 from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
+from kiosk.passive import CUES, Model
 from kiosk.tries import chance
-from simulation.evaluate.counts import clopper_pearson
+from simulation.evaluate import recordings
+from simulation.evaluate.instruments import LIVING, SPECIES, identities, plan
+from simulation.evaluate.pad import COMBINED, Cue, Shown, curves, draw_curves, table, total
+from simulation.evaluate.pad_report import write_report
 from simulation.evaluate.presentation import Outcome, Presentation, present
 
-LIVING = "person"
-FACES = ("", "stranger:0", "stranger:1", "stranger:2", "stranger:3")
-SPECIES: dict[str, str] = {
-    "print": "flat paper held up",
-    "bent": "paper cut along the head, bent to a radius of 7 cm",
-    "mask": "printed face bent to 7 cm over another person's head, no holes",
-    "cutout": "the same with eye holes: the other person's eyes blink",
-    "swap": "print held up before and after each prompt, another person answers",
-    "screen": "still picture on a display",
-    "replay": "film of the living person, who turns and blinks at its own time",
-    "puppet:0": "display on a stand, the right clip at once",
-    "puppet:3": "display on a stand, the right clip 0.3 s late",
-    "puppet:8": "display on a stand, the right clip 0.8 s late",
-    "relay:3": "puppet:3 whose brightness follows the lamp, as late",
-    "relay:0": "display that shows the right clip and follows the lamp at once",
+HIGH_IS_ATTACK = {
+    **dict.fromkeys(CUES, True),
+    "depth of followed points": False,
+    "mesh depth": False,
+    "nose stands out": False,
+    "light answered by the face": False,
+    "face's change with the light": False,
+    "identity before and after": True,
+    "identity in the turn": True,
+    "turn": False,
+    "nose": False,
+    "blink": False,
+    "one_person": True,
 }
+"""For the cues that are numbers: whether a high one speaks of an attack."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """`hadir evaluate liveness …`; 0 when it was measured, whatever was found."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     os.environ.setdefault("GLOG_minloglevel", "3")  # mediapipe's notices, in this process and in its children
-    extra = f"&fps={options.fps:g}&ambient={options.ambient:g}"
-    planned = plan(options.species, options.each, options.seed, options.light, extra)
-
-    def show(outcome: Outcome) -> None:
-        shown = outcome.presentation
-        said = "; ".join(outcome.decisions) or "nothing decided"
-        print(f"{shown.species} {shown.seed} {shown.face or 'portrait'}: {said}", file=sys.stderr, flush=True)
-
-    found = report(run(planned, options.processes, show), options.seed, options.light, extra)
+    if (options.list is None) == (options.simulate is None):
+        parser.error("give a LIST.csv of recordings, or --simulate N")
+    found, shown, thresholds = _recorded(options) if options.list else _simulated(options)
+    found["curves"] = curves(shown, HIGH_IS_ATTACK)
+    with TemporaryDirectory() as scratch:
+        drawn = {}
+        if options.curves or options.report:
+            drawn = draw_curves(options.curves or Path(scratch), found["curves"], thresholds)
+        if options.report:
+            write_report(options.report, found, drawn)
     print(json.dumps(found) if options.json else as_text(found))
     return 0
 
@@ -59,50 +67,152 @@ def _parser() -> argparse.ArgumentParser:
     known = (LIVING, *SPECIES)
     parser = argparse.ArgumentParser(
         prog="hadir evaluate liveness",
-        description="Rendered attacks and living heads before the shipped station: APCER, BPCER, 95 % intervals.",
-        epilog="example:\n  hadir evaluate liveness --each 10 --light --json > liveness.json",
+        usage="%(prog)s LIST.csv | --simulate N [options]",
+        description="Presentation attack detection: APCER a species, BPCER, 95 %% intervals.",
+        epilog="example:\n  hadir evaluate liveness --simulate 20 --light --report liveness.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--species", nargs="+", choices=known, default=known, metavar="NAME", help=", ".join(known))
-    parser.add_argument("--each", type=int, default=5, metavar="N", help="presentations a species (5)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the first presentation (1000)")
-    parser.add_argument("--light", action="store_true", help="the kiosk has a lamp and plays its light code")
-    parser.add_argument("--fps", type=float, default=15, help="frames a second (15)")
-    parser.add_argument("--ambient", type=float, default=400, metavar="LUX", help="light in the room (400)")
-    parser.add_argument("--processes", type=int, choices=(1, 2), default=2, help="in parallel (2)")
-    parser.add_argument("--json", action="store_true", help="one JSON object with every presentation")
+    add = parser.add_argument
+    add("list", nargs="?", type=Path, metavar="LIST.csv", help="recordings: path,label,species; label: live or attack")
+    add("--simulate", type=int, metavar="N", help="N presentations a species before the shipped station")
+    add("--species", nargs="+", choices=known, default=known, metavar="NAME", help=", ".join(known))
+    add("--attacker", metavar="exec:COMMAND", help="in place of the attackers; {seed} and {face} are filled in")
+    add("--faces", type=Path, metavar="DIR", help="DIR/<identity>/<photos>: enrolled and attacked, beside the portrait")
+    add(
+        "--half",
+        choices=("tuning", "reporting"),
+        default="reporting",
+        help="identities, instruments, light (reporting)",
+    )
+    add("--seed", type=int, default=1000, help="of the first presentation (1000)")
+    add("--light", action="store_true", help="the kiosk has a lamp and plays its light code")
+    add("--fps", type=float, default=15, help="frames a second (15)")
+    add("--model", type=Path, metavar="FILE", help="an ONNX model as a further cue of recordings")
+    add("--sha256", default="", metavar="HASH", help="of the model")
+    add("--curves", type=Path, metavar="DIR", help="an operating curve (PNG) a cue")
+    add("--report", type=Path, metavar="FILE.html", help="a report in the terms of ISO/IEC 30107-3")
+    add("--processes", type=int, choices=(1, 2), default=2, help="in parallel (2)")
+    add(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="presentations made so far, one JSON a line; a later run goes on there",
+    )
+    add("--json", action="store_true", help="one JSON object with everything")
     return parser
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Of one species: how many were tried, how many of the errors (granted attacks, living not granted), the error
-    rate's 95 % interval, median seconds to the decision, and what was decided how often."""
+def _recorded(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown], dict[str, float]]:
+    rows, wrong = recordings.read_list(options.list)
+    for sentence in wrong:
+        print(f"hadir: {sentence}", file=sys.stderr)
+    model = Model(options.model, options.sha256) if options.model else None
 
-    species: str
-    tried: int
-    errors: int
-    rate: float
-    interval: tuple[float, float]
-    seconds: float
-    decided: dict[str, int]
+    def show(one: recordings.Recorded) -> None:
+        said = one.error or f"{one.path}: {one.cues[COMBINED].verdict}; full protocol {one.full['state']}"
+        print(f"hadir: {said}" if one.error else said, file=sys.stderr, flush=True)
 
-
-def plan(species: Sequence[str], each: int, seed: int, lamp: bool, options: str) -> list[Presentation]:
-    """`each` presentations a species, the enrolled faces in turn, seeds from `seed` on."""
-    return [
-        Presentation(name, seed + number, FACES[number % len(FACES)], lamp, options)
-        for name in species
-        for number in range(each)
-    ]
+    measured = recordings.measure(rows, model, options.processes, show)
+    used = [one for one in measured if not one.error]
+    shown = [one.shown for one in used]
+    found = _head("recordings", shown) | {
+        "errors": wrong + [one.error for one in measured if one.error],
+        "full_protocol": dict(Counter(one.full["state"] for one in used)),
+        "files": [recordings.as_json(one) for one in measured],
+    }
+    return found, shown, _thresholds(shown)
 
 
-def run(presentations: Sequence[Presentation], processes: int, on_done: Callable[[Outcome], None]) -> list[Outcome]:
-    """All of them, in `processes` processes (fresh ones: the vision libraries do not survive a fork)."""
+def _simulated(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown], dict[str, float]]:
+    faces = identities(options.faces, options.half)
+    species = [LIVING, "attacker"] if options.attacker else list(options.species)
+    planned = plan(species, options.simulate, options.seed, faces, options.half, options.light, options.fps)
+    if options.attacker:
+        if not options.attacker.startswith("exec:"):
+            raise KioskError(f"attacker {options.attacker!r}: write exec:COMMAND (docs/camera-exec.md)")
+        planned = [one if one.species == LIVING else _of_command(one, options.attacker) for one in planned]
+    outcomes = run(planned, options.processes, _say, options.keep)
+    shown = [as_shown(outcome) for outcome in outcomes]
+    found = _head("simulation", shown) | {
+        "seed": options.seed,
+        "half": options.half,
+        "light": "lamp" if options.light else "none",
+        "fps": options.fps,
+        "identities": len(faces),
+        "guess": asdict(chance(LivenessSettings(), LightSettings() if options.light else None)),
+        "presentations": [asdict(outcome) for outcome in outcomes],
+    }
+    for row in found["species"]:
+        mine = [outcome for outcome in outcomes if outcome.presentation.species == row["species"]]
+        row["seconds"] = statistics.median(outcome.seconds for outcome in mine)
+        decided = Counter(said for outcome in mine for said in (outcome.decisions or ("nothing decided",)))
+        row["decided"] = dict(decided.most_common())
+        row["instrument"] = SPECIES.get(row["species"], "a living head" if row["label"] == "live" else options.attacker)
+    return found, shown, _thresholds(shown)
+
+
+def _of_command(planned: Presentation, command: str) -> Presentation:
+    return replace(planned, command=command)
+
+
+def _say(outcome: Outcome) -> None:
+    said = "; ".join(outcome.decisions) or "nothing decided"
+    print(f"{outcome.presentation.species} {outcome.presentation.seed}: {said}", file=sys.stderr, flush=True)
+
+
+def _head(source: str, shown: Sequence[Shown]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "software": __version__,
+        "species": table(shown),
+        "attacks": total(shown, "attack"),
+        "living": total(shown, "live"),
+    }
+
+
+def _thresholds(shown: Sequence[Shown]) -> dict[str, float]:
+    return {name: cue.threshold for one in shown for name, cue in one.cues.items() if cue.threshold is not None}
+
+
+def run(
+    presentations: Sequence[Presentation], processes: int, on_done: Callable[[Outcome], None], kept: Path | None = None
+) -> list[Outcome]:
+    """All of them, in `processes` processes (fresh ones: the vision libraries do not survive a fork).
+
+    `kept`: what was made before is read from there and not made again; what is made is added.
+    """
+    known = _read_kept(kept)
+    missing = [shown for shown in presentations if shown not in known]
+
+    def keep(outcome: Outcome) -> None:
+        on_done(outcome)
+        if kept is not None:
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
+
     if processes == 1:
-        return list(_reported(map(present, presentations), on_done))
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return list(_reported(pool.imap(present, presentations), on_done))
+        made = list(_reported(map(present, missing), keep))
+    else:
+        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+            made = list(_reported(pool.imap(present, missing), keep))
+    known |= {outcome.presentation: outcome for outcome in made}
+    return [known[shown] for shown in presentations]
+
+
+def _read_kept(path: Path | None) -> dict[Presentation, Outcome]:
+    if path is None or not path.exists():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            values = json.loads(line)
+            shown = Presentation(**values.pop("presentation"))
+            values["decisions"] = tuple(values["decisions"])
+            values["measured"] = {name: tuple(pair) for name, pair in values["measured"].items()}
+            found[shown] = Outcome(shown, **values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise KioskError(f"{path}, line {number}: no presentation of this version: name another file") from error
+    return found
 
 
 def _reported(outcomes: Iterable[Outcome], on_done: Callable[[Outcome], None]) -> Iterator[Outcome]:
@@ -111,55 +221,38 @@ def _reported(outcomes: Iterable[Outcome], on_done: Callable[[Outcome], None]) -
         yield outcome
 
 
-def table(outcomes: Sequence[Outcome]) -> list[Row]:
-    """One row a species, the living first, then the attacks, most often granted first."""
-    rows = []
-    for species in dict.fromkeys(outcome.presentation.species for outcome in outcomes):
-        mine = [outcome for outcome in outcomes if outcome.presentation.species == species]
-        errors = sum(outcome.granted != (species == LIVING) for outcome in mine)
-        decided = Counter(said for outcome in mine for said in (outcome.decisions or ("nothing decided",)))
-        rows.append(
-            Row(
-                species,
-                len(mine),
-                errors,
-                errors / len(mine),
-                clopper_pearson(errors, len(mine)),
-                statistics.median(outcome.seconds for outcome in mine),
-                dict(decided.most_common()),
-            )
-        )
-    return sorted(rows, key=lambda row: (row.species != LIVING, -row.rate))
-
-
-def report(outcomes: Sequence[Outcome], seed: int, lamp: bool, options: str) -> dict[str, Any]:
-    """Everything as one JSON object: figures are of rendered heads and instruments, not of people."""
-    return {
-        "source": "simulation",
-        "software": __version__,
-        "seed": seed,
-        "light": "lamp" if lamp else "none",
-        "options": options,
-        "guess": asdict(chance(LivenessSettings(), LightSettings() if lamp else None)),
-        "rows": [asdict(row) for row in table(outcomes)],
-        "presentations": [asdict(outcome) for outcome in outcomes],
-    }
+def as_shown(outcome: Outcome) -> Shown:
+    """A presentation for the tables: what the station decided, and each number that was measured on the way."""
+    living = outcome.presentation.species == LIVING
+    cues = {}
+    for name, (value, threshold) in outcome.measured.items():
+        if name in HIGH_IS_ATTACK and threshold is not None:
+            speaks = value > threshold if HIGH_IS_ATTACK[name] else value < threshold
+            cues[name] = Cue("attack" if speaks else "live", value, threshold)
+    refused = outcome.decisions and outcome.decisions[-1].startswith("refused")
+    cues[COMBINED] = Cue("live" if outcome.granted else "attack" if refused else "undetermined")
+    label = "live" if living else "attack"
+    return Shown(str(outcome.presentation.seed), label, outcome.presentation.species, cues)
 
 
 def as_text(found: dict[str, Any]) -> str:
     """The table for people."""
-    lines = [f"simulation, light {found['light']}, seed {found['seed']}; error: attack granted, living not granted"]
-    lines.append(f"{'species':10} {'tried':>5} {'errors':>6} {'95 % interval':>16} {'seconds':>8}  decided")
-    for row in found["rows"]:
-        low, high = row["interval"]
-        decided = ", ".join(f"{count} {said}" for said, count in list(row["decided"].items())[:2])
-        bounds = f"{100 * low:.1f}-{100 * high:.1f} %"
+    what = "recordings" if found["source"] == "recordings" else f"simulation, light {found['light']}, {found['half']}"
+    lines = [f"{what}; errors: an attack that passes (APCER), a living person who does not (BPCER)"]
+    lines.append(f"{'species':14} {'tried':>5} {'errors':>6} {'95 % interval':>16} {'no answer':>9}  decided")
+    for row in found["species"]:
+        one = row["cues"][COMBINED]
+        low, high = one["interval"]
+        decided = ", ".join(f"{count} {said}" for said, count in list(row.get("decided", {}).items())[:2])
+        counts = f"{one['presentations']:5} {one['errors']:6} {f'{100 * low:.1f}-{100 * high:.1f} %':>16}"
+        lines.append(f"{row['species']:14} {counts} {one['non_response']:9}  {decided}")
+    if "full_protocol" in found:
+        said = ", ".join(f"{count} {state}" for state, count in found["full_protocol"].items())
+        lines.append(f"full protocol (never live: a recording cannot answer): {said}")
+    if "guess" in found:
+        guess = found["guess"]
         lines.append(
-            f"{row['species']:10} {row['tried']:5} {row['errors']:6} {bounds:>16} {row['seconds']:8.1f}  {decided}"
+            f"a film made beforehand passes one try with probability {guess['one_try']:.2g}, "
+            f"one of the {guess['tries']} tries of a day with {guess['a_day']:.2g}"
         )
-    guess = found["guess"]
-    lines.append(
-        f"a film made beforehand passes one try with probability {guess['one_try']:.2g}, "
-        f"one of the {guess['tries']} tries of a day with {guess['a_day']:.2g}"
-    )
     return "\n".join(lines)

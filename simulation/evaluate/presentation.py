@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -30,32 +31,52 @@ _TEMPLATES = 5
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """`species`: an act of `sim:`, "person" for the living. `face`: "" or "stranger:N", who is enrolled and shown.
-    `lamp`: whether the kiosk plays its light code. `options`: further ones of `sim:`, as in "&fps=10"."""
+    """`species`: an act of `sim:`, "person" for the living, and its `variant` (0: its own default). `face`: "",
+    "stranger:N" or a portrait's path, who is enrolled and shown. `lamp`: whether the kiosk plays its light code.
+    `options`: further ones of `sim:`, as in "&fps=10". `command`: an `exec:` URL that takes the scene's place; {seed}
+    and {face} in it are filled in."""
 
     species: str
     seed: int
     face: str = ""
     lamp: bool = False
     options: str = ""
+    variant: int = 0
+    command: str = ""
+
+    @property
+    def camera(self) -> str:
+        """The URL of what is shown."""
+        if self.command:
+            return self.command.replace("{seed}", str(self.seed)).replace("{face}", shlex.quote(self.face))
+        face = f"&face={self.face}" if self.face else ""
+        act = f"{self.species}:{self.variant}" if self.variant else self.species
+        return f"sim:{act}={_STAYS_S}?seed={self.seed}{face}{self.options}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`granted`: whether any decision of the presentation was. `seconds`: from the first good frame to it, or to the
-    last decision. `decisions`: each one, with the first reason's name."""
+    last decision. `decisions`: each one, with the last reason's name. `state`: of liveness in the granting or last
+    decision, "" when nothing was decided. `measured`: there, each number against its threshold."""
 
     presentation: Presentation
     granted: bool
     seconds: float
     decisions: tuple[str, ...]
+    state: str = ""
+    measured: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
 
 def present(shown: Presentation) -> Outcome:
     """Let it come before a station with the shipped settings, a gallery of the one person, and no journal."""
-    face = f"&face={shown.face}" if shown.face else ""
-    camera = open_camera(f"sim:{shown.species}={_STAYS_S}?seed={shown.seed}{face}{shown.options}")
+    camera = open_camera(shown.camera)
     decisions: list[Decision] = []
+
+    def decide(decision: Decision) -> None:
+        decisions.append(decision)
+        station.stopping = decision.decision == "granted"  # what comes after is farewell
+
     tracker, indicator = FaceTracker(), Indicator(Pins(), True, lambda text: None)
     station = Station(
         camera,
@@ -66,7 +87,7 @@ def present(shown: Presentation) -> Outcome:
         Site(templates=_enrolled(shown.face)),
         settings=StationSettings(liveness=LivenessSettings(light=LightSettings() if shown.lamp else None)),
         rng=random.Random(shown.seed),
-        on_decision=decisions.append,
+        on_decision=decide,
     )
     try:
         station.run()
@@ -81,7 +102,14 @@ def present(shown: Presentation) -> Outcome:
         bool(granted),
         round(ending[0].time_s - ending[0].presented_s, 2) if ending else 0.0,
         tuple(_said(decision) for decision in decisions),
+        ending[0].liveness.state if ending else "",
+        _measured(ending[0]) if ending else {},
     )
+
+
+def _measured(decision: Decision) -> dict[str, tuple[float, float | None]]:
+    reasons = (*decision.liveness.noted, *decision.liveness.reasons)
+    return {reason.name: (reason.value, reason.threshold) for reason in reasons if reason.value is not None}
 
 
 def _said(decision: Decision) -> str:
@@ -95,7 +123,7 @@ def _embedder() -> DlibEmbedder:
     return DlibEmbedder()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _enrolled(face: str) -> Templates:
     """Templates from another visit of the same person, who looks ahead."""
     chosen = f"&face={face}" if face else ""

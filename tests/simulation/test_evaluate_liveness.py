@@ -1,10 +1,23 @@
-"""The attack laboratory: its statistics, and one presentation of the living and of an attack, in closed loop."""
+"""The attack laboratory: its statistics, one presentation of each kind in closed loop, recordings, and its report."""
 
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
 
+from kiosk.camera import open_camera
+from kiosk.errors import KioskError
+from simulation.evaluate.__main__ import main
 from simulation.evaluate.counts import clopper_pearson
-from simulation.evaluate.liveness import LIVING, plan, report, table
+from simulation.evaluate.instruments import LIVING, SPECIES, identities, plan
+from simulation.evaluate.liveness import as_shown, run
+from simulation.evaluate.pad import COMBINED, Cue, Shown, combined, curves, rate, table
 from simulation.evaluate.presentation import Outcome, Presentation, present
+from simulation.evaluate.recordings import read_list
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
 
@@ -23,33 +36,170 @@ def test_a_count_that_cannot_be_is_refused():
         clopper_pearson(4, 3)
 
 
-def outcome(species: str, granted: bool) -> Outcome:
-    return Outcome(Presentation(species, 1), granted, 4.0, ("granted" if granted else "refused: flat",))
+# -- what is an error ------------------------------------------------------------------------------------
 
 
-def test_a_granted_attack_and_a_living_person_sent_away_are_the_errors():
-    rows = table([outcome(LIVING, True), outcome(LIVING, False), outcome("print", False), outcome("puppet:3", True)])
-    assert [(row.species, row.errors, row.tried) for row in rows] == [
-        (LIVING, 1, 2),
-        ("puppet:3", 1, 1),
-        ("print", 0, 1),
+def test_one_cue_that_denies_is_enough_and_none_that_speaks_is_no_life():
+    assert combined([Cue("live"), Cue("attack"), Cue("undetermined")]) == "attack"
+    assert combined([Cue("live"), Cue("undetermined")]) == "live"
+    assert combined([Cue("undetermined")]) == "undetermined"
+
+
+def test_who_always_says_undetermined_errs_with_every_living_person_and_no_attack():
+    silent = ["undetermined"] * 5
+    assert rate(silent, living=True, fail_closed=True)["errors"] == 5
+    assert rate(silent, living=True, fail_closed=False)["errors"] == 0
+    assert rate(silent, living=False, fail_closed=True) == {
+        "presentations": 5,
+        "errors": 0,
+        "rate": 0.0,
+        "interval": [0.0, 0.5218],
+        "non_response": 5,
+    }
+
+
+def outcome(species: str, granted: bool, **measured: tuple[float, float]) -> Outcome:
+    said = "granted" if granted else "refused: flat"
+    return Outcome(Presentation(species, 1), granted, 4.0, (said,), "live" if granted else "attack", measured)
+
+
+def test_a_granted_attack_and_a_living_person_sent_away_are_the_errors_worst_species_first():
+    outcomes = [
+        outcome("print", False),
+        outcome(LIVING, True),
+        outcome(LIVING, False),
+        outcome("puppet", True, moire=(0.4, 1.0)),
     ]
+    rows = table([as_shown(one) for one in outcomes])
+    found = [(row["species"], row["error"], row["cues"][COMBINED]["errors"]) for row in rows]
+    assert found == [(LIVING, "BPCER", 1), ("puppet", "APCER", 1), ("print", "APCER", 0)]
+    assert rows[1]["cues"]["moire"]["errors"] == 1, "the moiré did not speak against it"
 
 
-def test_the_report_says_that_it_is_simulated_and_what_guessing_is_worth():
-    found = report([outcome(LIVING, True)], 1, True, "")
-    assert found["source"] == "simulation"
-    assert found["guess"]["a_day"] < 1e-3
+def test_an_operating_curve_goes_from_all_refused_to_all_passed():
+    shown = [
+        *(Shown(str(n), "live", "person", {"moire": Cue("live", n / 10, 1.0)}) for n in range(5)),
+        *(Shown(str(n), "attack", "screen", {"moire": Cue("attack", 0.3 + n / 10, 1.0)}) for n in range(5)),
+    ]
+    curve = curves(shown, {"moire": True, "blink": False})
+    assert list(curve) == ["moire"]
+    assert (curve["moire"]["bpcer"][-1], curve["moire"]["apcer"][-1]) == (0.0, 1.0)
+    assert curve["moire"]["apcer"] == sorted(curve["moire"]["apcer"])
+    assert curve["moire"]["bpcer"] == sorted(curve["moire"]["bpcer"], reverse=True)
+    at = curve["moire"]["threshold"].index(0.3)
+    assert (curve["moire"]["bpcer"][at], curve["moire"]["apcer"][at]) == (0.2, 0.2)
 
 
-def test_presentations_take_the_faces_in_turn():
-    planned = plan(["print", LIVING], 6, 10, False, "")
-    assert [shown.seed for shown in planned] == [*range(10, 16)] * 2
-    assert len({shown.face for shown in planned}) == 5
+# -- presentations ---------------------------------------------------------------------------------------
+
+
+def test_nobody_and_nothing_is_in_both_halves(tmp_path: Path):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        (tmp_path / name).mkdir()
+        picture = np.random.default_rng(1).integers(0, 255, (220, 220, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / name / "1.png"), picture)
+    halves = [identities(tmp_path, half) for half in ("tuning", "reporting")]
+    assert not set(halves[0]) & set(halves[1])
+    assert len(halves[0]) + len(halves[1]) == 5 + 6
+    tuned, reported = (
+        plan(SPECIES, 40, 1, faces, half, True, 15) for faces, half in zip(halves, ("tuning", "reporting"), strict=True)
+    )
+    assert not {one.options for one in tuned} & {one.options for one in reported}
+    assert not {one.variant for one in tuned if one.species == "cutout"} & {
+        one.variant for one in reported if one.species == "cutout"
+    }
+
+
+def test_a_folder_of_faces_that_is_none_is_named(tmp_path: Path):
+    with pytest.raises(KioskError, match="no folder"):
+        identities(tmp_path / "nowhere", "tuning")
 
 
 def test_with_a_lamp_the_living_are_granted_and_a_steered_screen_is_not():
     assert present(Presentation(LIVING, 5, lamp=True)).granted
-    steered = present(Presentation("puppet:3", 5, lamp=True))
+    steered = present(Presentation("puppet", 5, lamp=True, variant=3))
     assert not steered.granted
     assert any("light" in said for said in steered.decisions)
+
+
+def test_without_a_lamp_the_pattern_of_a_steered_screen_leaves_it_undetermined():
+    living = present(Presentation(LIVING, 5))
+    assert living.granted
+    assert living.measured["moire"][0] < living.measured["moire"][1]
+    steered = present(Presentation("puppet", 5, variant=3))
+    assert not steered.granted
+    assert steered.measured["moire"][0] > steered.measured["moire"][1]
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path: Path):
+    kept = tmp_path / "kept.jsonl"
+    shown = Presentation("print", 3, options="&prompts=off")
+    first = run([shown], 1, lambda done: None, kept)
+    made: list[Outcome] = []
+    assert run([shown], 1, made.append, kept) == first
+    assert made == []
+    kept.write_text(kept.read_text() + "{}\n")
+    with pytest.raises(KioskError, match="line 2"):
+        run([shown], 1, made.append, kept)
+
+
+def test_an_outside_program_takes_the_attackers_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = f"{shlex.quote(sys.executable)} -m simulation.exec_head --ticks --act print=9 --options 'seed={{seed}}&face={{face}}'"
+    page, pictures = tmp_path / "report.html", tmp_path / "curves"
+    words = ["liveness", "--simulate", "1", "--attacker", f"exec:{command}", "--processes", "1", "--seed", "5"]
+    assert main([*words, "--json", "--report", str(page), "--curves", str(pictures)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["source"] == "simulation"
+    assert [row["species"] for row in found["species"]] == [LIVING, "attacker"]
+    assert found["attacks"]["errors"] == 0
+    assert found["guess"]["one_try"] < 1
+    assert found["curves"]
+    assert len(list(pictures.glob("*.png"))) == len(found["curves"])
+    text = page.read_text()
+    assert "rendered heads" in text
+    assert "data:image/png;base64," in text
+    assert 'src="http' not in text
+
+
+# -- recordings ------------------------------------------------------------------------------------------
+
+
+def write_film(path: Path, url: str) -> None:
+    camera = open_camera(url)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 480))
+    while (frame := camera.read()) is not None:
+        writer.write(frame.image)
+    writer.release()
+
+
+def test_bad_lines_and_files_are_named_and_the_rest_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_film(tmp_path / "person.mp4", "sim:person=5?seed=3&fps=10&prompts=off")
+    write_film(tmp_path / "screen.mp4", "sim:screen=5?seed=3&fps=10&prompts=off")
+    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((240, 320, 3), 90, np.uint8))
+    lines = [
+        *("path,label,species", "person.mp4,live,", "screen.mp4,attack,tablet", "broken.mp4,attack,print"),
+        *("gone.mp4,live,", "person.mp4,perhaps,", "wall.png,attack,print <b>"),
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    page = tmp_path / "report.html"
+    words = ["liveness", str(tmp_path / "list.csv"), "--json", "--processes", "1", "--report", str(page)]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    files = {one["path"]: one for one in found["files"]}
+    assert files["screen.mp4"]["cues"]["moire"]["verdict"] == "attack"
+    assert files["person.mp4"]["cues"]["moire"]["verdict"] == "live"
+    assert files["wall.png"]["cues"][COMBINED]["verdict"] == "undetermined"
+    assert "live" not in found["full_protocol"], "a recording cannot answer"
+    assert [number for number in ("line 4", "line 5", "line 6") if number in said.err] == ["line 4", "line 5", "line 6"]
+    assert len(found["errors"]) == 3
+    assert "print &lt;b&gt;" in page.read_text()
+
+
+@pytest.mark.parametrize(("text", "names"), [("a,b\n1,2\n", "no columns"), (None, "cannot be read")])
+def test_a_list_that_is_none_is_named(tmp_path: Path, text: str | None, names: str):
+    if text is not None:
+        (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(KioskError, match=names):
+        read_list(tmp_path / "list.csv")
