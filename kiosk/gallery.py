@@ -18,7 +18,7 @@ from kiosk.syncstate import proven_ms
 from protocol import roster
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
-from protocol.gallery import unseal
+from protocol.gallery import Gallery, unseal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.roster import Roster
 
@@ -196,6 +196,7 @@ class GalleryStore:
             margin=gallery.margin_e4 / 1e4,
             basis=cast(Basis, gallery.basis),
             pairs=gallery.pairs,
+            alike=_alike(gallery),
         )
         return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people}, told)
 
@@ -222,6 +223,16 @@ class GalleryStore:
         # The note first: what is left without it is nothing.
         for name in ("manifest.note", "gallery.sealed"):
             (self._inbox / name).unlink(missing_ok=True)
+
+
+def _alike(gallery: Gallery) -> dict[str, tuple[str, ...]]:
+    """Look-alikes of each person who has any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in gallery.alike:
+        for one, other in (pair, pair[::-1]):
+            person = gallery.people[one].person
+            found[person] = (*found.get(person, ()), gallery.people[other].person)
+    return found
 
 
 def _test(site: Site) -> None:

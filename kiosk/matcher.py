@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ UNSURE_BAND = 0.8
 class Templates:
     """What is searched. `matrix`: n x d float32; `owners`: n int32, index into `people` (opaque ids);
     `threshold` and `margin`: of scores, see protocol.calibration; `basis` and `pairs`: where they are from.
+    `alike`: for each person who is listed, those hard to tell apart.
     Rows are put in the order of their owners; `counts`: rows of each person who has any.
 
     Raises GalleryError where the parts do not fit each other or a number is not finite.
@@ -34,6 +36,7 @@ class Templates:
     margin: float = DEFAULT_MARGIN
     basis: Basis = "stated"
     pairs: int = 0
+    alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _cohort: Cohort = field(init=False, repr=False, compare=False)
     _people: People = field(init=False, repr=False, compare=False)
     counts: NDArray[np.intp] = field(init=False, repr=False, compare=False)
@@ -72,8 +75,9 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
     """The nearest person over the fused shots (k x d float32) of one track.
 
     Distances and margins are scores (see protocol.calibration). "known": within the threshold and nearer than
-    anyone else by the margin. "unsure": the margin is missing, or the threshold was missed narrowly. "unknown":
-    everything else. Raises GalleryError where the shots' width is not the gallery's.
+    anyone else by the margin. "unsure": the margin is missing, the threshold was missed narrowly, or the person is
+    listed as hard to tell from others. "unknown": everything else. Raises GalleryError where the shots' width is not
+    the gallery's.
     """
     shots = np.atleast_2d(np.asarray(shots, np.float32))
     if not len(templates.matrix) or not len(shots):
@@ -92,9 +96,26 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
     person = templates.people[int(templates._present[nearest])]
     if distance > templates.threshold + UNSURE_BAND * templates.margin:
         return Match("unknown", None, distance, margin)
+    if distance <= templates.threshold and person in templates.alike:
+        return Match("unsure", person, distance, margin, templates.alike[person])
     if distance > templates.threshold or (margin is not None and margin < templates.margin):
         return Match("unsure", person, distance, margin)
     return Match("known", person, distance, margin)
+
+
+def part_of(templates: Templates, people: Collection[str]) -> Templates:
+    """The gallery of these people alone, as of one office, with the threshold that its own pairs give.
+
+    It is searched first: fewer people are compared with, so the threshold is wider. Who is visiting is sought in the
+    whole gallery, on request, under the whole gallery's threshold.
+    """
+    places = [place for place, person in enumerate(templates.people) if person in people]
+    chosen = np.isin(templates.owners, places)
+    owners = np.searchsorted(places, templates.owners[chosen]).astype(np.int32)
+    names = tuple(templates.people[place] for place in places)
+    part = replace(templates, matrix=templates.matrix[chosen], owners=owners, people=names)
+    found = calibration_of(part)
+    return replace(part, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
 
 
 def calibration_of(templates: Templates, fpir: float = calibration.FPIR) -> Calibration:

@@ -24,6 +24,7 @@ _HEADER = {
     "basis": str,
     "pairs": int,
     "people": list,
+    "alike": list,
 }
 
 BASES = ("pairs", "stated", "none")
@@ -43,7 +44,8 @@ class Person:
 class Gallery:
     """`matrix`: rows x `dimension` float32, little-endian. Distances in units of 10⁻⁴ (`_e4`).
 
-    `basis`: where threshold and margin are from, one of BASES; `pairs`: how many pairs of people gave them.
+    `basis`: where threshold and margin are from, one of BASES; `pairs`: how many pairs of people gave them. `alike`:
+    pairs of people, by place, lower first, whom the face alone does not tell apart.
     """
 
     version: int
@@ -55,6 +57,7 @@ class Gallery:
     matrix: bytes
     basis: str = "stated"
     pairs: int = 0
+    alike: tuple[tuple[int, int], ...] = ()
 
     def encode(self) -> bytes:
         """The plain bytes; only ever in memory."""
@@ -67,7 +70,7 @@ class Gallery:
             "basis": self.basis,
             "pairs": self.pairs,
             "people": [{"person": p.person, "name": p.name, "count": p.count} for p in self.people],
-        }
+        } | ({"alike": [list(pair) for pair in self.alike]} if self.alike else {})
         return _MAGIC + canonical.encode(header) + b"\n" + self.matrix
 
 
@@ -76,7 +79,7 @@ def decode(data: bytes) -> Gallery:
     if not data.startswith(_MAGIC):
         raise ProtocolError("gallery: does not start with hadir-gallery/1")
     line, _, matrix = data[len(_MAGIC) :].partition(b"\n")
-    header = canonical.decode_object(line)
+    header = {"alike": []} | canonical.decode_object(line)
     if header.keys() != _HEADER.keys() or any(type(header[n]) is not k for n, k in _HEADER.items()):
         raise ProtocolError("gallery: the header is not that of hadir-gallery/1")
     if header["basis"] not in BASES:
@@ -87,9 +90,12 @@ def decode(data: bytes) -> Gallery:
         raise ProtocolError(f"gallery: {error}") from error
     if any(type(p.count) is not int or p.count < 1 for p in people):
         raise ProtocolError("gallery: a person without templates")
+    alike = tuple(tuple(pair) if isinstance(pair, list) else () for pair in header.pop("alike"))
+    if not all(len(p) == 2 and all(type(n) is int for n in p) and 0 <= p[0] < p[1] < len(people) for p in alike):
+        raise ProtocolError("gallery: a pair of look-alikes is not two of its people")
     if header["dimension"] < 1 or len(matrix) != 4 * header["dimension"] * sum(p.count for p in people):
         raise ProtocolError(f"gallery: a matrix of {len(matrix)} bytes does not fit the people")
-    return Gallery(people=people, matrix=matrix, **header)
+    return Gallery(people=people, matrix=matrix, alike=alike, **header)
 
 
 def seal(gallery: Gallery, device: str, sealing_key: bytes) -> bytes:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from protocol.calibration import Cohort, People, calibrate, starts_of
 from server.enrolment.models import enrolments
 
-_WARN_OF = 0.01
+WARN_OF = 0.01
 """Looser than a kiosk's rule: of a hundred honest people one may be looked at in vain."""
 _STRANGER_BEYOND = 0.15
 """Templates of one person lie within the threshold; this far beyond it (.6 for dlib, its own bound) they do not."""
@@ -82,7 +82,7 @@ def _limit(held: _Held, approved: NDArray[np.bool_], embedder: str) -> float | N
     """How near is too near, from the people approved; None for an embedder of which nothing is known yet."""
     rows = [held.of(place) for place in np.flatnonzero(approved)]
     matrix = np.concatenate(rows) if rows else np.zeros((0, held.rows.shape[1]), np.float32)
-    found = calibrate(matrix, held.counts[approved], embedder, _WARN_OF)
+    found = calibrate(matrix, held.counts[approved], embedder, WARN_OF)
     return None if found.basis == "none" else found.threshold
 
 

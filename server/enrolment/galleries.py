@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from protocol.calibration import calibrate
+from protocol.calibration import alike, calibrate
 from protocol.gallery import Gallery, Person
-from server.enrolment.models import enrolments, galleries
+from server.enrolment.duplicates import WARN_OF
+from server.enrolment.models import despite_duplicates, enrolments, galleries
 from server.people import service as people
 
 
@@ -36,7 +38,9 @@ def current(connection: Connection, now_ms: int) -> Gallery | None:
         if row is not None and people.active(employee, now_ms) and employee["employee_id"] in pseudonyms:
             names.append(Person(pseudonyms[employee["employee_id"]], first_name(employee["name"]), row["rows"]))
             matrices.append(row["matrix"])
-    gallery = calibrated(Gallery(0, *identity, 0, 0, tuple(names), b"".join(matrices)))
+    despite = set(connection.execute(select(despite_duplicates.c.enrolment)).scalars())
+    doubted = {pseudonyms[name] for name, row in held.items() if row["enrolment"] in despite and name in pseudonyms}
+    gallery = calibrated(Gallery(0, *identity, 0, 0, tuple(names), b"".join(matrices)), doubted)
     digest = sha256(gallery.encode()).digest()
     last = connection.execute(select(galleries).order_by(galleries.c.gallery.desc()).limit(1)).mappings().first()
     if last is not None and last["digest"] == digest:
@@ -48,13 +52,30 @@ def current(connection: Connection, now_ms: int) -> Gallery | None:
     return replace(gallery, version=version)
 
 
-def calibrated(gallery: Gallery) -> Gallery:
-    """The gallery with the threshold and margin that its own pairs of people give."""
+def calibrated(gallery: Gallery, doubted: Collection[str] = ()) -> Gallery:
+    """The gallery with the threshold and margin that its own pairs of people give, and who is alike.
+
+    Alike are those of whom the threshold would name one for the other; `doubted`: people (pseudonyms) approved in
+    spite of a warning, who are alike already where that warning is given.
+    """
     rows = np.frombuffer(gallery.matrix, "<f4").reshape(-1, gallery.dimension)
     counts = np.array([person.count for person in gallery.people], np.intp)
     found = calibrate(rows, counts, gallery.embedder)
-    threshold_e4, margin_e4 = round(1e4 * found.threshold), round(1e4 * found.margin)
-    return replace(gallery, threshold_e4=threshold_e4, margin_e4=margin_e4, basis=found.basis, pairs=found.pairs)
+    warned = calibrate(rows, counts, gallery.embedder, WARN_OF).threshold if doubted else found.threshold
+    places = {place for place, person in enumerate(gallery.people) if person.person in doubted}
+    pairs = {
+        (one, other)
+        for score, one, other in alike(rows, counts, max(found.threshold, warned))
+        if score <= found.threshold or places & {one, other}
+    }
+    return replace(
+        gallery,
+        threshold_e4=round(1e4 * found.threshold),
+        margin_e4=round(1e4 * found.margin),
+        basis=found.basis,
+        pairs=found.pairs,
+        alike=tuple(sorted(pairs)),
+    )
 
 
 def first_name(name: str) -> str:

@@ -12,7 +12,7 @@ from kiosk.clock import Reading, SystemClock
 from kiosk.device import Device
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
-from kiosk.gallery import GalleryStore
+from kiosk.gallery import GalleryStore, _alike
 from kiosk.syncstate import SyncState
 from protocol.cursor import Cursor
 from protocol.gallery import Gallery, Person, seal
@@ -168,3 +168,13 @@ def test_an_applied_manifest_that_was_damaged_is_replaced(store, tmp_path):
 def test_a_gallery_of_nobody_is_a_gallery(store):
     offer(store, people=())
     assert apply(store).templates.people == ()
+
+
+def test_look_alikes_of_a_gallery_are_known_by_name_to_the_search():
+    people = tuple(Person(letter * 16, "Siti", 1) for letter in ("ab", "cd", "ef"))
+    pairs = Gallery(1, "dlib", 4, 4500, 300, people, bytes(48), alike=((0, 1), (1, 2)))
+    assert _alike(pairs) == {
+        "ab" * 16: ("cd" * 16,),
+        "cd" * 16: ("ab" * 16, "ef" * 16),
+        "ef" * 16: ("cd" * 16,),
+    }

@@ -15,9 +15,11 @@ from kiosk.matcher import (
     Templates,
     calibrated,
     calibration_of,
+    part_of,
     person_distances,
     search,
 )
+from protocol.calibration import Cohort, alike
 
 DLIB = "dlib_face_recognition_resnet_model_v1/128/68pt"
 
@@ -159,3 +161,51 @@ def test_a_face_near_to_everybody_must_be_nearer_to_be_known() -> None:
     assert drawn.distance is not None
     assert plain.distance is not None
     assert drawn.distance > plain.distance + 0.05
+
+
+def test_a_listed_look_alike_is_never_known_by_the_face_alone_and_is_told_from_who_is_merely_unsure() -> None:
+    listed = replace(gallery(20), alike={"p3": ("p4",), "p4": ("p3",)})
+    own = listed.matrix[3 * 3]
+    match = search(listed, away(own, 0.2))
+    assert (match.outcome, match.person, match.alike) == ("unsure", "p3", ("p4",))
+    assert search(listed, away(listed.matrix[3 * 7], 0.2)).outcome == "known"
+    assert search(listed, away(own, 0.9)).outcome == "unknown"
+    alone = replace(gallery(1, spread=0.0), alike={"p0": ("elsewhere",)})
+    far = search(alone, away(alone.matrix[0], DEFAULT_THRESHOLD + UNSURE_BAND * DEFAULT_MARGIN / 2))
+    assert (far.outcome, far.person, far.alike) == ("unsure", "p0", ())
+
+
+def test_pairs_that_the_threshold_would_take_for_each_other_are_found_whoever_searches() -> None:
+    plain = gallery(600, each=2)
+    rows = plain.matrix.copy()
+    rows[2 * 599 : 2 * 600] = rows[2 * 5 : 2 * 6] + np.float32(0.01)
+    ((score, one, other),) = alike(rows, plain.counts, 0.3)
+    assert (one, other) == (5, 599)
+    twins = Templates(rows, plain.owners, plain.people, DLIB)
+    searched = person_distances(twins, rows[10:12]).mean(axis=0)
+    assert score == pytest.approx(searched[599] + Cohort.of(rows, 600).correction(rows[10:12]), abs=0.02)
+
+
+def test_an_office_is_searched_with_a_wider_threshold_and_a_visitor_is_found_in_the_agency_alone() -> None:
+    whole = gallery(600, scale=0.04)
+    found = calibration_of(whole)
+    agency = replace(whole, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
+    office = part_of(agency, {f"p{n}" for n in range(100, 140)})
+    assert office.people == tuple(f"p{n}" for n in range(100, 140))
+    assert (office.basis, office.pairs) == ("pairs", 40 * 39 // 2)
+    assert office.threshold > agency.threshold
+    ours, visitor = agency.matrix[3 * 120], agency.matrix[3 * 7]
+    for probe, people in ((ours, ("p120", "p120")), (visitor, (None, "p7"))):
+        shots = away(probe, 0.15)
+        assert (search(office, shots).person, search(agency, shots).person) == people
+
+
+@given(st.sets(st.integers(0, 11)), st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_a_part_of_a_gallery_holds_its_people_and_their_templates_alone(places: set[int], seed: int) -> None:
+    whole = gallery(12, 2, seed)
+    part = part_of(whole, {f"p{n}" for n in places})
+    assert part.people == tuple(f"p{n}" for n in sorted(places))
+    for place, person in enumerate(part.people):
+        own = whole.matrix[whole.owners == int(person[1:])]
+        np.testing.assert_array_equal(part.matrix[part.owners == place], own)

@@ -156,6 +156,16 @@ def test_a_sealed_gallery_opens_only_for_its_device_version_and_key():
             gallery.unseal(*arguments)
 
 
+def test_a_gallery_lists_look_alikes_among_its_own_people_or_nobody():
+    plain = a_gallery()
+    assert b"alike" not in plain.encode()  # a kiosk of before reads it
+    listed = replace(plain, alike=((0, 1),))
+    assert gallery.decode(listed.encode()) == listed
+    for wrong in (b"[[0,2]]", b"[[1,0]]", b"[[0,0]]", b"[[0]]", b"[0]", b'[["a",1]]'):
+        with pytest.raises(ProtocolError, match="look-alikes"):
+            gallery.decode(listed.encode().replace(b"[[0,1]]", wrong))
+
+
 def test_a_gallery_whose_matrix_does_not_fit_its_people_is_refused():
     with pytest.raises(ProtocolError, match="does not fit"):
         gallery.decode(a_gallery().encode()[:-4])

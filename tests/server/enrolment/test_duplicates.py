@@ -7,6 +7,7 @@ import pytest
 from harness import NOW_MS, enrolment_body
 from sqlalchemy import select
 
+from protocol.gallery import Gallery, Person
 from server import facts
 from server.enrolment import galleries, service
 from server.enrolment.models import despite_duplicates
@@ -55,6 +56,20 @@ def test_one_face_under_two_names_is_approved_only_with_a_reason(parts):
         kept = connection.execute(select(despite_duplicates)).mappings().one()
         assert (kept["enrolment"], kept["decided_by"]) == (second, "rina")
         assert (kept["reason"], json.loads(kept["warnings"])) == ("twin sisters, both were seen", waiting["warnings"])
+        gallery = galleries.current(connection, NOW_MS)
+        places = {person.person: place for place, person in enumerate(gallery.people)}
+        pseudonyms = people.pseudonyms(connection)
+        assert gallery.alike == (tuple(sorted(places[pseudonyms[name]] for name in ("E2", "E3"))),)
+
+
+def test_whom_an_officer_told_apart_is_listed_sooner_than_others():
+    faces = 0.67 * FACES[:20]
+    faces[1] = faces[0] + (faces[1] - faces[0]) * 0.43 / np.linalg.norm(faces[1] - faces[0])
+    persons = tuple(Person(f"{n:032x}", "Siti", 1) for n in range(20))
+    plain = Gallery(0, DLIB, 128, 0, 0, persons, faces.astype("<f4").tobytes())
+    assert galleries.calibrated(plain).alike == ()
+    assert galleries.calibrated(plain, {persons[1].person}).alike == ((0, 1),)
+    assert galleries.calibrated(plain, {persons[7].person}).alike == ()
 
 
 def test_two_that_wait_with_one_face_are_both_shown(parts):
