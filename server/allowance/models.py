@@ -35,6 +35,6 @@ run_tables = Table(
     "run_tables",
     metadata,
     Column("run", ForeignKey("runs.run"), primary_key=True),
-    Column("name", Text, primary_key=True, comment="payments, lines, days, employees, unresolved, summary, unsigned"),
+    Column("name", Text, primary_key=True, comment="payments, lines, days, employees, unresolved, summary, …"),
     Column("parquet", LargeBinary, nullable=False),
 )

@@ -120,7 +120,7 @@ def latest_runs(connection: Connection, month: str, agency: str = "") -> list[Ma
 
 
 def table_of(connection: Connection, run: int, name: str) -> pa.Table:
-    """A table of a stored run: payments, lines, days, employees, unresolved, summary or unsigned."""
+    """A table of a stored run: payments, lines, days, employees, unresolved, summary, unsigned or attested."""
     query = select(run_tables.c.parquet).where(run_tables.c.run == run, run_tables.c.name == name)
     return from_parquet(connection.execute(query).scalar_one())
 
@@ -209,6 +209,13 @@ def _notes(parts: Services, decree: str, regulation: Regulation, reckoned: Recko
             (
                 f"{_dotted(unsigned)} rekaman mesin lama, tanpa tanda tangan, dihitung (legacy).",
                 f"{unsigned:,} unsigned marks of old machines count (legacy).",
+            )
+        )
+    if reckoned.attested:
+        notes.append(
+            (
+                f"{_dotted(len(reckoned.attested))} rekaman disaksikan rekan dan atasan.",
+                f"{len(reckoned.attested):,} marks are attested by a colleague and a supervisor.",
             )
         )
     if reckoned.uncounted:

@@ -36,7 +36,7 @@ def register(commands: Commands) -> None:
     report.add_argument(
         "--only", default="", metavar="REPORTS", help=f"of {','.join(REPORTS)} (default: all there are)"
     )
-    report.add_argument("--by", default="", help="read as this officer may; without it as the server's own terminal")
+    report.add_argument("--by", default="", help="read as this officer may (default: as the terminal)")
     compare = commands.add(
         "compare",
         _compare,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from server.allowance.problems import waiting
 from server.allowance.regulation import Regulation
 from server.attendance import events, legacy
 from server.attendance.assignments import laid_over
+from server.attendance.attested import Attestors
 from server.attendance.calendar import Calendar
 from server.attendance.dating import RULE
 from server.attendance.days import ABSENT
@@ -40,6 +41,11 @@ FILED = "filed"
 """An objection that nobody has answered."""
 _DAY = timedelta(days=1)
 _UNRESOLVED = ("employee_id", "what", "reason")
+_ATTESTED = pa.schema(
+    [("employee_id", pa.string()), ("date", pa.date32())]
+    + [(name, pa.string()) for name in ("at", "entry", "colleague", "supervisor")]
+    + [("allowed", pa.int64())]
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Reckoned:
     result: Result
     unresolved: tuple[Mapping[str, str], ...]
     uncounted: int
+    attested: tuple[events.Mark, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -119,7 +126,8 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     for one in found.uncounted:
         what = f"{one.device}/{one.seq}"
         unresolved.append({"employee_id": one.employee_id, "what": what, "reason": one.reason})
-    return Reckoned(scope, gathered, result, tuple(unresolved), len(found.uncounted))
+    attested_marks = tuple(mark for mark in found.marks if mark.supervisor)
+    return Reckoned(scope, gathered, result, tuple(unresolved), len(found.uncounted), attested_marks)
 
 
 def store(
@@ -165,6 +173,7 @@ def store(
         "employees": reckoned.inputs.employees,
         "unresolved": pa.table(columns),
         "unsigned": _unsigned(reckoned),
+        "attested": _attested(connection, reckoned),
         "summary": pa.table({"json": [json.dumps(summary | {"dating": RULE}, ensure_ascii=False, sort_keys=True)]}),
     }
     stored = [{"run": number, "name": name, "parquet": to_parquet(table)} for name, table in tables.items()]
@@ -177,14 +186,38 @@ def _unsigned(reckoned: Reckoned) -> pa.Table:
     marks = reckoned.inputs.marks
     legacy_marks = marks.filter(pc.equal(marks["source"], events.LEGACY)).to_pylist()
     seen = {(row["employee_id"], int((row["at"] or row["at_earliest"]).timestamp())) for row in legacy_marks}
-    found = [
-        (row["employee_id"], row["date"])
-        for row in (reckoned.result.days.to_pylist() if seen else ())
-        for at in (row["first_in"], row["last_out"])
-        if at and (row["employee_id"], int(datetime.fromisoformat(at).timestamp())) in seen
-    ]
+    found = [(who, day) for (who, _), day, _ in _days_of(reckoned, seen)]
     who, days = zip(*dict.fromkeys(found), strict=True) if found else ((), ())
     return pa.table({"employee_id": pa.array(who, pa.string()), "date": pa.array(days, pa.date32())})
+
+
+def _days_of(reckoned: Reckoned, seen: Set[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], date, str]]:
+    """Of these marks (employee, Unix seconds) each that is first or last of a day, with that day and the local time."""
+    for row in reckoned.result.days.to_pylist() if seen else ():
+        for at in (row["first_in"], row["last_out"]):
+            if at and (mark := (row["employee_id"], int(datetime.fromisoformat(at).timestamp()))) in seen:
+                yield mark, row["date"], at
+
+
+def _attested(connection: Connection, reckoned: Reckoned) -> pa.Table:
+    """The attested marks that are first or last of a day: whose, when (local), who stands for it, and how many the
+    supervisor may attest in a month."""
+    marks = {(mark.employee_id, mark.dating.earliest_ms // 1000): mark for mark in reckoned.attested}
+    known = Attestors.known(connection, reckoned.scope.cutoff_ms) if marks else None
+    rows = [
+        {
+            "employee_id": who,
+            "date": day,
+            "at": at,
+            "entry": f"{mark.device}/{mark.seq}",
+            "colleague": mark.colleague,
+            "supervisor": mark.supervisor,
+            "allowed": known.limit_of(mark.supervisor) if known else 0,
+        }
+        for (who, second), day, at in dict.fromkeys(_days_of(reckoned, marks.keys()))
+        for mark in [marks[who, second]]
+    ]
+    return pa.Table.from_pylist(rows, _ATTESTED)
 
 
 def _forget_drafts(connection: Connection, month: str, agency: str) -> None:

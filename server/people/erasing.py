@@ -24,7 +24,7 @@ from server.allowance.models import run_tables, runs
 from server.attendance.models import DATINGS
 from server.devices.models import sealed_galleries
 from server.enrolment import service as enrolment
-from server.enrolment.models import despite_duplicates, enrol_codes, enrolments, galleries
+from server.enrolment.models import PROMPT_SETS, despite_duplicates, enrol_codes, enrolments, galleries
 from server.errors import Conflict, NotFound, Refused
 from server.month.models import month_steps
 from server.month.tables import from_parquet, to_parquet
@@ -34,7 +34,7 @@ from server.people.models import EMPLOYEES, ERASURES, person_keys
 
 PROPOSED, APPROVED, REJECTED = "proposed", "approved", "rejected"
 _DONE = ("locked", "paid", "susulan")
-_TELLING = ("lines", "days", "unresolved", "unsigned")
+_TELLING = ("lines", "days", "unresolved", "unsigned", "attested")
 """Tables of a stored month that hold entries, times of marks, or what follows from them."""
 _GONE = "rincian harian dihapus setelah masa simpan"
 
@@ -142,7 +142,8 @@ def _destroy(connection: Connection, employee_id: str, signer: Signer, now_ms: i
     gone = {"matrix": b"", "rows": 0, "report": "[]", "state": "erased"}
     connection.execute(enrolments.update().where(enrolments.c.employee == employee_id), gone)
     connection.execute(delete(enrol_codes).where(enrol_codes.c.employee == employee_id))
-    connection.execute(delete(DATINGS.table).where(DATINGS.table.c.employee_id == employee_id))
+    for kind in (DATINGS, PROMPT_SETS):
+        connection.execute(delete(kind.table).where(kind.table.c.employee_id == employee_id))
     for run, _ in _runs(connection):
         if employee_id in _people(connection, run):
             _strip(connection, run, employee_id)

@@ -24,7 +24,7 @@ from server.orders.models import CORRECTIONS
 from server.people import service as people
 from server.people.models import EMPLOYEES, officers
 from server.reports.causes import in_indonesian
-from server.reports.lists import DisciplineWarning, LaterPayment, OpenOrder
+from server.reports.lists import AttestedMark, DisciplineWarning, LaterPayment, OpenOrder
 from server.reports.model import Correction, Line, MonthReport, Objection, line_of, person_of
 from server.reports.stored import meta_of
 from server.services import Services
@@ -74,10 +74,16 @@ def beside(parts: Services, reports: Sequence[MonthReport], names: Collection[st
                 discipline=tuple(warned[report.agency.id]) if "discipline" in names else None,
                 orders=tuple(unfinished[report.agency.id]) if "duty_orders" in names else None,
                 arrears=tuple(_of_agency(arrears, report.agency.id)) if later else None,
+                attested=_attested(report) if "attested" in names else None,
             ),
         )
         for report in with_papers
     ]
+
+
+def _attested(report: MonthReport) -> tuple[AttestedMark, ...] | None:
+    """The attested marks of the agency's people; None where there are none, so that there is no such report."""
+    return tuple(mark for person in report.employees for mark in person.attested) or None
 
 
 def _of_agency(arrears: Sequence[tuple[LaterPayment, Staff]], agency: str) -> Iterator[LaterPayment]:

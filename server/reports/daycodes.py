@@ -22,8 +22,8 @@ class DayCode:
         return self.indonesian if language == "id" else self.english
 
 
-MISSING, UNSIGNED = "°", "*"
-"""What a code in a grid bears where a mark is missing, and where the day rests on unsigned marks."""
+MISSING, UNSIGNED, ATTESTED = "°", "*", "†"
+"""What a code in a grid bears where a mark is missing, and where the day rests on unsigned, or on attested marks."""
 
 # Ordered as the legend is. Letters carry the meaning; colours, chosen apart in lightness too, only help.
 _CODES = (
@@ -52,14 +52,22 @@ _UNSIGNED = DayCode(
     "#ffffff",
     "#1c2733",
 )
-_BY_CODE = {code.code: code for code in (*_CODES, _UNSIGNED)}
+_ATTESTED = DayCode(
+    ATTESTED,
+    "Bersandar pada rekaman yang disaksikan rekan dan atasan",
+    "Rests on marks attested by a colleague and a supervisor",
+    "#ffffff",
+    "#1c2733",
+)
+_SIGNS = {UNSIGNED: _UNSIGNED, ATTESTED: _ATTESTED}
+_BY_CODE = {code.code: code for code in (*_CODES, *_SIGNS.values())}
 _ORDER = {code.code: place for place, code in enumerate(_CODES)}
 
 
 def day_code(code: str) -> DayCode:
     """The entry for a code. Steps such as `TL2` take their base's; what a city adds shows as itself, plainly."""
-    if len(code) > 1 and code.endswith(UNSIGNED):
-        return replace(day_code(code.removesuffix(UNSIGNED)), code=code)
+    if len(code) > 1 and code[-1] in _SIGNS:
+        return replace(day_code(code[:-1]), code=code)
     known = _BY_CODE.get(code) or _BY_CODE.get(re.sub(r"\d", "", code))
     if known is not None and known.code == code:
         return known
@@ -72,17 +80,17 @@ def day_code(code: str) -> DayCode:
 
 
 def marked(day: DayRecord) -> str:
-    """The code of a day with a sign where a mark is missing, and one where it rests on unsigned marks."""
+    """The code of a day with a sign where a mark is missing, and where it rests on unsigned or attested marks."""
     first, *rest = day.code.split("+")
-    return "+".join((first + MISSING * day.no_in, *rest)) + MISSING * day.no_out + UNSIGNED * day.unsigned
+    code = "+".join((first + MISSING * day.no_in, *rest)) + MISSING * day.no_out
+    return code + UNSIGNED * day.unsigned + ATTESTED * day.attested
 
 
 def legend(codes: set[str]) -> tuple[DayCode, ...]:
     """The entries for the codes that occur, known ones first and in their usual order."""
-    plain = {code.removesuffix(UNSIGNED) for code in codes if code}
+    plain = {code.rstrip("".join(_SIGNS)) for code in codes if code}
     entries = [day_code(code) for code in plain]
-    if any(code.endswith(UNSIGNED) for code in codes):
-        entries.append(_UNSIGNED)
+    entries += [what for sign, what in _SIGNS.items() if any(sign in code for code in codes)]
     return tuple(sorted(entries, key=lambda entry: (_ORDER.get(entry.code, len(_ORDER)), entry.code)))
 
 

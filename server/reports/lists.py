@@ -45,6 +45,21 @@ class OpenOrder:
 
 
 @dataclass(frozen=True)
+class AttestedMark:
+    """A mark for which a colleague and a supervisor stand, by name: of whom, `at` local time, in which entry of a log.
+    `allowed`: how many the supervisor may attest in a month."""
+
+    nip: str
+    name: str
+    date: dt.date
+    at: str
+    entry: str
+    colleague: str
+    supervisor: str
+    allowed: int
+
+
+@dataclass(frozen=True)
 class LaterPayment:
     """A later payment (*susulan*) of a locked month: what changed for each person, plus and minus.
 
@@ -66,4 +81,5 @@ class Lists:
     discipline: tuple[DisciplineWarning, ...] | None = None
     orders: tuple[OpenOrder, ...] | None = None
     arrears: tuple[LaterPayment, ...] | None = None
+    attested: tuple[AttestedMark, ...] | None = None
     aggregates: Aggregates | None = None

@@ -48,6 +48,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "early": ("Pulang awal", "Early"),
     "missing": ("Tanpa\nrekam", "No\nmark"),
     "unsigned_day": ("Tanpa tanda tangan", "Unsigned"),
+    "attested_day": ("Disaksikan", "Attested"),
     "kind": ("Jenis", "Kind"),
     "text": ("Uraian", "Description"),
     "fact": ("Fakta", "Fact"),

@@ -109,6 +109,28 @@ LISTS: dict[str, tuple[str, str]] = {
     "absent_days": ("Hari TK setahun", "Absent days this year"),
     "absent_run": ("Beruntun", "In a row"),
     "step": ("Jenjang", "Step"),
+    # attested marks
+    "attested": ("Rekaman yang Disaksikan", "Attested Marks"),
+    "attested_supervisors": ("Menurut atasan yang bersaksi", "By the supervisor who attested"),
+    "attested_each": ("Setiap rekaman", "Each mark"),
+    "attested_note": (
+        "Kamera tidak dapat memastikan orang ini; seorang rekan dan seorang atasan bersaksi di mesin yang sama dalam "
+        "satu menit. Yang melebihi batas atasan tidak dihitung dan ada dalam daftar hal yang perlu diperiksa.",
+        "The camera could not decide on these people; a colleague and a supervisor attested at the same kiosk within a "
+        "minute. What is beyond a supervisor's limit does not count and is listed among what must be looked at.",
+    ),
+    "supervisor": ("Atasan", "Supervisor"),
+    "colleague": ("Rekan", "Colleague"),
+    "attested_marks": ("Rekaman", "Marks"),
+    "attested_allowed": ("Batas sebulan", "Limit a month"),
+    "attested_people": ("Pegawai", "People"),
+    "attested_colleagues": ("Rekan", "Colleagues"),
+    "attested_remark": ("Perlu dilihat", "Look at"),
+    "attested_limit": ("batas tercapai", "limit reached"),
+    "attested_more": ("jauh di atas atasan lain", "far more than other supervisors"),
+    "attested_one": ("berulang untuk orang yang sama", "often for the same person"),
+    "attested_at": ("Pukul", "At"),
+    "attested_entry": ("Entri", "Entry"),
     # open duty orders
     "duty_orders": ("Surat Perintah Tugas yang Belum Selesai", "Open Duty Orders"),
     "duty_orders_table": ("Belum dikonfirmasi", "Not confirmed"),
@@ -194,6 +216,9 @@ LISTS: dict[str, tuple[str, str]] = {
     ),
     # names of files
     "file:aggregates": ("jumlah-untuk-diumumkan", "sums-for-publication"),
+    "file:attested": ("rekaman-disaksikan", "attested-marks"),
+    "file:attested_marks": ("rekaman-disaksikan-rinci", "attested-marks-each"),
+    "file:attested_supervisors": ("rekaman-disaksikan-atasan", "attested-marks-supervisors"),
     "file:differences": ("perbandingan", "comparison"),
     "file:differences_people": ("perbandingan-pegawai", "comparison-people"),
     "file:discipline": ("peringatan-disiplin", "discipline-warnings"),

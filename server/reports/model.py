@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from server.errors import ReportRefused
-from server.reports.lists import Lists
+from server.reports.lists import AttestedMark, Lists
 
 _ACCOUNTS = {"gross": ("gross", 1), "deductions": ("deduction", -1), "dues": ("dues", -1), "tax": ("tax", -1)}
 """Sum of a payment → the account of its lines, and the sign with which they add up to it."""
@@ -83,7 +84,7 @@ class DayRecord:
     """One day of one person: its code, first and last mark (local time, as text), seconds late and early.
 
     Where a mark is missing, all that was required counts as late (or early): `late` and `early` leave that out.
-    `unsigned`: whether the day rests on a mark that no device signed.
+    `unsigned`: whether the day rests on a mark that no device signed; `attested`: on one that others attested.
     """
 
     date: dt.date
@@ -93,6 +94,7 @@ class DayRecord:
     late_s: int = 0
     early_s: int = 0
     unsigned: bool = False
+    attested: bool = False
 
     @property
     def no_in(self) -> bool:
@@ -204,6 +206,7 @@ class EmployeeMonth:
     reason_english: str = ""
     corrections: tuple[Correction, ...] = ()
     objections: tuple[Objection, ...] = ()
+    attested: tuple[AttestedMark, ...] = ()
 
     def why(self, language: str) -> str:
         """The reason of the status, in `id` or `en`; Indonesian where nobody translated."""
@@ -349,12 +352,13 @@ def from_tables(
     meta: Meta,
     english: Translator | None = None,
     unsigned: Container[tuple[str, dt.date]] = (),
+    attested: Mapping[str, tuple[AttestedMark, ...]] = MappingProxyType({}),
 ) -> list[MonthReport]:
     """One report for each agency from the four tables of a computed month, agencies and people in order.
 
     Columns are those of `payments.csv`, `lines.csv`, `days.csv` and `employees.csv`; a missing optional one
-    counts as empty. `unsigned`: employee and date of days that rest on unsigned marks. Raises ReportRefused where a
-    row names somebody the others do not know.
+    counts as empty. `unsigned`: employee and date of days that rest on unsigned marks; `attested`: employee to the
+    attested marks on which days rest. Raises ReportRefused where a row names somebody the others do not know.
     """
     people: dict[str, dict[str, Any]] = {}
     for row in employees.to_pylist():
@@ -366,7 +370,7 @@ def from_tables(
         own_lines[row["employee_id"]].append(line_of(row, english))
     own_days: dict[str, list[DayRecord]] = defaultdict(list)
     for row in days.to_pylist():
-        own_days[row["employee_id"]].append(_day(row, unsigned))
+        own_days[row["employee_id"]].append(_day(row, unsigned, attested))
     agencies: dict[str, list[EmployeeMonth]] = defaultdict(list)
     paid: set[str] = set()
     for row in payments.to_pylist():
@@ -375,6 +379,7 @@ def from_tables(
             raise ReportRefused(f"a payment names employee {key}, who is not in the table of employees")
         paid.add(key)
         person = person_of(people[key], row, own_days.get(key, []), own_lines.get(key, []), english)
+        person = replace(person, attested=attested.get(key, ()))
         agencies[_text(people[key].get("agency"))].append(person)
     for name, owners in (("line", own_lines), ("day", own_days)):
         for key in owners.keys() - paid:
@@ -444,7 +449,11 @@ def line_of(row: Mapping[str, Any], english: Translator | None) -> Line:
     )
 
 
-def _day(row: dict[str, Any], unsigned: Container[tuple[str, dt.date]]) -> DayRecord:
+def _day(
+    row: dict[str, Any],
+    unsigned: Container[tuple[str, dt.date]],
+    attested: Mapping[str, tuple[AttestedMark, ...]],
+) -> DayRecord:
     date = _date(row["date"])
     if date is None:
         raise ReportRefused(f"a day of employee {row['employee_id']} has no date")
@@ -456,6 +465,7 @@ def _day(row: dict[str, Any], unsigned: Container[tuple[str, dt.date]]) -> DayRe
         int(row.get("late_s") or 0),
         int(row.get("early_s") or 0),
         (row["employee_id"], date) in unsigned,
+        any(one.date == date for one in attested.get(row["employee_id"], ())),
     )
 
 

@@ -84,6 +84,7 @@ def _daily(report: MonthReport, say: Language) -> Table:
         Column("early", say("early"), "duration", 60),
         Column("missing", say("missing"), "count", 60),
         Column("unsigned", say("unsigned_day"), "count", 60),
+        Column("attested", say("attested_day"), "count", 60),
         Column("correction", say("corrections"), "text", 220),
     )
     codes = {marked(day) for person in report.employees for day in person.days}
@@ -101,11 +102,12 @@ def _daily(report: MonthReport, say: Language) -> Table:
             day.early,
             day.missing,
             int(day.unsigned),
+            int(day.attested),
             "; ".join(_told(one, say) for one in _corrections(person, day)),
         )
         for person in report.employees
         for day in person.days
-        if is_notable(day) or _corrections(person, day)
+        if is_notable(day) or day.attested or _corrections(person, day)
     )
     return Table("recap_days", say("recap_days"), columns, rows)
 

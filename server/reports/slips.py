@@ -42,6 +42,8 @@ def _slip(report: MonthReport, person: EmployeeMonth, number: int, say: Language
     blocks.extend(_days(person, say))
     if person.corrections:
         blocks.append(_corrections(person, say))
+    if person.attested:
+        blocks.append(_attested(person, say))
     if person.objections:
         blocks.append(_objections(person, say))
     more = [certainty(report.meta, say)] if any(line.certainty for line in person.lines) else []
@@ -158,6 +160,21 @@ def _corrections(person: EmployeeMonth, say: Language) -> Table:
         for one in person.corrections
     )
     return Table("corrections", say("corrections"), columns, rows)
+
+
+def _attested(person: EmployeeMonth, say: Language) -> Table:
+    columns = (
+        Column("date", say("date"), "text", 96),
+        Column("at", say("attested_at"), "time", 60),
+        Column("colleague", say("colleague"), "text", 150),
+        Column("supervisor", say("supervisor"), "text", 150),
+        Column("entry", say("attested_entry"), "code", 100),
+    )
+    rows = tuple(
+        (say.short_date(one.date), pieces.clock(one.at), one.colleague, one.supervisor, one.entry)
+        for one in person.attested
+    )
+    return Table("attested", say("attested"), columns, rows)
 
 
 def span(one: Correction, say: Language) -> str:

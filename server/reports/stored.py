@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from server.allowance import month as months
@@ -13,6 +15,8 @@ from server.allowance.catalogue import Words
 from server.allowance.models import run_tables
 from server.errors import NotFound
 from server.month import steps
+from server.people import service as people
+from server.reports.lists import AttestedMark
 from server.reports.model import Assumed, Meta, MonthReport, Note, from_tables
 from server.services import Services
 
@@ -27,8 +31,9 @@ def stored(connection: Connection, parts: Services, month: str, agency: str = ""
         summary = months.summary_of(connection, run["run"])
         payments, lines, days, employees = (months.table_of(connection, run["run"], name) for name in _TABLES)
         meta = meta_of(connection, parts, run, summary)
-        unsigned = _unsigned(connection, run["run"])
-        reports += from_tables(payments, lines, days, employees, meta, Words.of(summary), unsigned)
+        unsigned = frozenset((row["employee_id"], row["date"]) for row in _kept(connection, run["run"], "unsigned"))
+        found = _attested(connection, run, employees)
+        reports += from_tables(payments, lines, days, employees, meta, Words.of(summary), unsigned, found)
     chosen = [report for report in reports if not agency or report.agency.id == agency]
     if not chosen:
         raise NotFound(f"{month} has no agency {agency!r}; there are {', '.join(_agencies(connection, month))}")
@@ -63,10 +68,35 @@ def meta_of(connection: Connection, parts: Services, run: Mapping[str, Any], sum
     )
 
 
-def _unsigned(connection: Connection, run: int) -> frozenset[tuple[str, dt.date]]:
-    """Employee and date of the days that rest on unsigned marks; nothing of runs that did not keep them."""
-    query = select(run_tables.c.name).where(run_tables.c.run == run, run_tables.c.name == "unsigned")
-    if connection.execute(query).first() is None:
-        return frozenset()
-    rows = months.table_of(connection, run, "unsigned").to_pylist()
-    return frozenset((row["employee_id"], row["date"]) for row in rows)
+def _kept(connection: Connection, run: int, name: str) -> list[dict[str, Any]]:
+    """The rows of a stored run's table; none of runs that did not keep it."""
+    query = select(run_tables.c.name).where(run_tables.c.run == run, run_tables.c.name == name)
+    return [] if connection.execute(query).first() is None else months.table_of(connection, run, name).to_pylist()
+
+
+def _attested(
+    connection: Connection, run: Mapping[str, Any], employees: pa.Table
+) -> Mapping[str, tuple[AttestedMark, ...]]:
+    """Employee → the attested marks on which days rest, those who stand for them by the names of the cutoff."""
+    rows = _kept(connection, run["run"], "attested")
+    if not rows:
+        return {}
+    whole = people.employees(connection, run["cutoff_ms"])
+    names = {row["employee_id"]: row["name"] for row in whole}
+    paid = {row["employee_id"]: row for row in employees.to_pylist()}
+    found: dict[str, list[AttestedMark]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["at"]):
+        own = paid[row["employee_id"]]
+        colleague, supervisor = (names.get(row[who], row[who]) for who in ("colleague", "supervisor"))
+        mark = AttestedMark(
+            own["nip"] or own["employee_id"],
+            own["name"],
+            row["date"],
+            f"{dt.datetime.fromisoformat(row['at']):%H:%M}",
+            row["entry"],
+            colleague,
+            supervisor,
+            row["allowed"],
+        )
+        found[row["employee_id"]].append(mark)
+    return {who: tuple(marks) for who, marks in found.items()}

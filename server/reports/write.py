@@ -10,6 +10,7 @@ from server.errors import ReportRefused
 from server.reports.aggregates import aggregates
 from server.reports.arrears import arrears, arrears_slips
 from server.reports.atomic import whole_file
+from server.reports.attested import attested
 from server.reports.csvfile import write_csv
 from server.reports.differences import differences
 from server.reports.document import Document
@@ -40,6 +41,7 @@ REPORTS: dict[str, Callable[[MonthReport, Language], Document | None]] = {
     "differences": differences,
     "discipline": discipline,
     "duty_orders": duty_orders,
+    "attested": attested,
     "arrears": arrears,
     "arrears_slips": arrears_slips,
     "aggregates": aggregates,

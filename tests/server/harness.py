@@ -10,10 +10,11 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -181,6 +182,30 @@ class Kiosk:
             prompts=["blink"],
             measures={},
         )
+
+    def attested(
+        self,
+        at_ms: int,
+        person: str,
+        colleague: str,
+        supervisor: str,
+        *,
+        refusal: Mapping[str, Any] = MappingProxyType({}),
+        entry: Mapping[str, Any] = MappingProxyType({}),
+        apart_ms: int = 0,
+    ) -> None:
+        """A visit from `at_ms` that left `person` undecided, the marks of two who stand for it, and what they attest.
+
+        `refusal` and `entry` change what the entries say; `apart_ms`: so much later are supervisor and entry.
+        """
+        seq, presented = len(self.entries), at_ms - self.booted_ms
+        common = {"person": person, "presented_boottime_ms": presented, "source": "sim", "gallery": 1}
+        undecided = {"decision": "undetermined", "liveness": "undetermined", "species": "", "reasons": []}
+        self.record("refusal", at_ms + 5_000, **common | undecided | {"measures": {}} | dict(refusal))
+        self.mark(colleague, at_ms + 10_000)
+        self.mark(supervisor, at_ms + 20_000 + apart_ms)
+        names = {"tries": 1, "first_try": seq, "colleague": seq + 1, "supervisor": seq + 2}
+        self.record("attested", at_ms + 25_000 + apart_ms, **common | names | dict(entry))
 
     def batch(
         self, first: int, end: int | None = None, *, sent_ms: int = NOW_MS, entries: Sequence[bytes] | None = None

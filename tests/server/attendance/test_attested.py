@@ -38,23 +38,9 @@ def kiosk(office):
     return claimed_kiosk(office, f"S{next(_names)}", sources=("sim", "attested"))
 
 
-def refused(kiosk, who, at_ms, **change):
-    body = {"decision": "undetermined", "person": who, "presented_boottime_ms": at_ms - kiosk.booted_ms,
-            "source": "sim", "gallery": 1, "liveness": "undetermined", "species": "", "reasons": [],
-            "measures": {}}  # fmt: skip
-    kiosk.record("refusal", at_ms + 5 * SECOND, **body | change)
-
-
-def attest(kiosk, at_ms, *, whom="E2", first=None, colleague="E1", supervisor="E3", refusal=(), entry=(), apart_s=0):
-    """A visit that left `whom` undecided, two marks and the entry; `entry` and `refusal` change what they say."""
-    who, own, boss = (pseudonym(kiosk.server, name) for name in (whom, colleague, supervisor))
-    start = len(kiosk.entries)
-    refused(kiosk, who, at_ms, **dict(refusal))
-    kiosk.mark(own, at_ms + 10 * SECOND)
-    kiosk.mark(boss, at_ms + 20 * SECOND + apart_s * SECOND)
-    body = {"person": who, "presented_boottime_ms": at_ms - kiosk.booted_ms, "source": "sim", "gallery": 1,
-            "tries": 1, "first_try": start, "colleague": start + 1, "supervisor": start + 2}  # fmt: skip
-    kiosk.record("attested", at_ms + 25 * SECOND + apart_s * SECOND, **body | dict(entry))
+def attest(kiosk, at_ms, *, whom="E2", colleague="E1", supervisor="E3", **change):
+    """As `Kiosk.attested`, of employees."""
+    kiosk.attested(at_ms, *(pseudonym(kiosk.server, name) for name in (whom, colleague, supervisor)), **change)
 
 
 def one_of(kiosk, seq):
@@ -80,7 +66,7 @@ def test_two_words_make_a_mark_that_says_whose(kiosk):
         ({"whom": "E3"}, "not three employees"),
         ({"colleague": "E3"}, "not three employees"),
         ({"colleague": "E3", "supervisor": "E1"}, "E1 was no supervisor on 2026-10-02"),
-        ({"apart_s": 51}, "the mark of the colleague is more than a minute older"),
+        ({"apart_ms": 51 * SECOND}, "the mark of the colleague is more than a minute older"),
         ({"entry": {"colleague": 0}}, "no live mark of a colleague"),
         ({"entry": {"supervisor": 0}}, "no live mark of a supervisor"),
         ({"entry": {"first_try": 1}}, "no try of this person"),
