@@ -20,6 +20,7 @@ from kiosk.files import make_folder, read_bounded, write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
 from kiosk.sync import MAX_GALLERY_BYTES, Syncer, open_syncer
+from kiosk.transport import MAX_ANSWER_BYTES, read_json
 from protocol.batch import unpack
 from protocol.carried import MAX_CARRIED, carry, open_carried
 from protocol.checkpoint import open_checkpoint
@@ -74,7 +75,12 @@ def take(config: KioskConfig, stick: Path, report: Callable[[str], None]) -> Non
     """
     with _opened(config) as (device, syncer):
         place = _folder(stick, device.name)
-        steps = {"delegation": _take_delegation, "cursor": _take_cursor, "manifest": _take_manifest}
+        steps = {
+            "roots": _take_roots,
+            "delegation": _take_delegation,
+            "cursor": _take_cursor,
+            "manifest": _take_manifest,
+        }
         found = [name for name in steps if os.path.lexists(place / name)]
         if not found:
             raise KioskError(f"{place}: there is nothing on this stick for {device.name}")
@@ -89,6 +95,12 @@ def take(config: KioskConfig, stick: Path, report: Callable[[str], None]) -> Non
                 problems.append(f"{error.filename}: {error.strerror}")
     if problems:
         raise KioskError("refused. " + "; ".join(problems))
+
+
+def _take_roots(config: KioskConfig, syncer: Syncer, place: Path) -> str:
+    if not syncer.take_roots(read_json(read_bounded(place / "roots", MAX_ANSWER_BYTES))):
+        return ""
+    return f"root {load_device(config.state_dir).root} is believed from now on"
 
 
 def _take_delegation(config: KioskConfig, syncer: Syncer, place: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,15 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kiosk import sealing
 from kiosk.errors import ClaimError, GalleryError, JournalError
-from kiosk.files import make_folder, write_durably
+from kiosk.files import make_folder, read_bounded, write_durably
 from kiosk.journal import JournalReader
 from protocol.errors import ProtocolError
 from protocol.keychange import new_key
 from protocol.manifest import Delegation, open_delegation
-from protocol.note import Signer, Verifier
+from protocol.note import MAX_NOTE_BYTES, Signer, Verifier
+from protocol.roots import follow
 
 SIGNING, SUCCESSOR = "signing.key", "signing.next"
 """Files in `keys`. The second is there from when a change of key begins until the first has its content."""
+_ROOTS = "roots"
+"""Folder of the notes by which one root took the place of another since the claim."""
 _DELEGATIONS = "delegations"
 """Folder of those that came after the claim's, each a note that root signed."""
 
@@ -29,7 +33,9 @@ class Device:
     """A claimed device. `signer` signs checkpoints and requests, `sealing` opens galleries sealed for it.
 
     `held`: that key, or why it cannot be had here, which only what opens a gallery needs to know.
-    `delegation`: the newest that came; `former`: those before it, by which only what was applied under them is opened.
+    `root`: the newest; `former_roots`: those before it, from that of the claim on. `delegation`: the newest that came
+    of the newest root, or of one before while it has given none; `former`: those before it, by which only what was
+    applied under them is opened.
     `successor`: a key made to take the place of `signer`; the journal, where it can be read, says that it has not yet.
     """
 
@@ -41,6 +47,7 @@ class Device:
     delegation: Delegation
     successor: Signer | None = None
     former: tuple[Delegation, ...] = ()
+    former_roots: tuple[Verifier, ...] = ()
 
     @property
     def sealing(self) -> X25519PrivateKey:
@@ -124,18 +131,26 @@ def load_device(state_dir: Path) -> Device:
 
 
 def refreshed(state_dir: Path, device: Device) -> Device:
-    """The device with the delegations that have come since it was loaded."""
-    known = {one.version: one for one in (*device.former, device.delegation)}
-    for path in (state_dir / _DELEGATIONS).glob("*.note"):
-        with suppress(OSError, ProtocolError):  # one that is damaged comes again
-            delegation = open_delegation(path.read_bytes(), device.root)
-            known.setdefault(delegation.version, delegation)
-    *former, newest = (known[version] for version in sorted(known))
-    return replace(device, delegation=newest, former=tuple(former))
+    """The device with the roots and delegations that have come since it was loaded."""
+    first = (*device.former_roots, device.root)[0]
+    roots = [first, *(key for _, _, key in follow(first, _notes(state_dir / _ROOTS)))]
+    ranks = _ranks(state_dir, device, roots)
+    *former, newest = sorted(ranks, key=lambda one: ranks[one])
+    *before, root = roots
+    return replace(device, root=root, former_roots=tuple(before), delegation=newest, former=tuple(former))
+
+
+def adopt_roots(state_dir: Path, device: Device, notes: Iterable[bytes]) -> Device:
+    """Keep those of the notes that lead on from the root that is believed; the device with the last of them."""
+    for note, version, _ in follow(device.root, notes):
+        write_durably(state_dir / _ROOTS / f"{version}.note", note)
+    return refreshed(state_dir, device)
 
 
 def adopt_delegation(state_dir: Path, device: Device, note: bytes) -> Device:
-    """Keep a delegation that root signed and that is newer than all before; the device with it.
+    """Keep a delegation that root signed and that is newer than all before of this root; the device with it.
+
+    A new root counts anew: what a stolen one signed, beyond all versions, ends with it.
 
     Raises:
         ProtocolError: it is not root's, or older, or another one of the same version.
@@ -143,10 +158,31 @@ def adopt_delegation(state_dir: Path, device: Device, note: bytes) -> Device:
     delegation = open_delegation(note, device.root)
     if delegation == device.delegation:
         return device
-    if delegation.version <= device.delegation.version:
+    ranks = _ranks(state_dir, device, [*device.former_roots, device.root])
+    if (len(device.former_roots), delegation.version) <= ranks[device.delegation]:
         raise ProtocolError(f"delegation {delegation.version} is not newer than {device.delegation.version}: refused")
     write_durably(state_dir / _DELEGATIONS / f"{delegation.version}.note", note)
     return refreshed(state_dir, device)
+
+
+def _ranks(state_dir: Path, device: Device, roots: Sequence[Verifier]) -> dict[Delegation, tuple[int, int]]:
+    """The delegations that are known, each with the place of the root that signed it and its version."""
+    ranks = {one: (0, one.version) for one in (*device.former, device.delegation)}  # unless found: the claim's
+    for note in _notes(state_dir / _DELEGATIONS):
+        for place, root in enumerate(roots):
+            with suppress(ProtocolError):
+                delegation = open_delegation(note, root)
+                ranks[delegation] = (place, delegation.version)
+    return ranks
+
+
+def _notes(folder: Path) -> list[bytes]:
+    """Those that can be read: one that is damaged comes again."""
+    found = []
+    for path in sorted(folder.glob("*.note")):
+        with suppress(OSError):
+            found.append(read_bounded(path, MAX_NOTE_BYTES))
+    return found
 
 
 def _changed_to(journal: Path) -> Verifier | None:

@@ -15,7 +15,7 @@ from typing import Any
 from kiosk.clock import Clock, Reading, SystemClock
 from kiosk.config import KioskConfig
 from kiosk.control import ask
-from kiosk.device import Device, adopt_delegation, load_device
+from kiosk.device import Device, adopt_delegation, adopt_roots, load_device
 from kiosk.errors import KioskError, SyncError
 from kiosk.gallery import GalleryStore
 from kiosk.outbox import Outbox
@@ -36,6 +36,8 @@ PIECE_BYTES = 1 << 15
 MAX_GALLERY_BYTES = 64 << 20
 PIECES = 32
 """Fetched in one contact at most, so that the server hears from the device all the time."""
+_MOST_ROOTS = 100
+"""That are looked at; an installation has a few in its life."""
 _LONGEST_WAIT_S = 300.0
 
 
@@ -125,8 +127,13 @@ class Syncer:
             for change in changes:
                 self._send("POST", "key", change)
             response = self._send("POST", "batches", body)
-        if _number(response, "Hadir-Delegation") > self._device.delegation.version:
-            self.take_delegation(str(self._transport.send_json("GET", "/v1/status").get("delegation")).encode())
+        root = response.headers.get("Hadir-Root", self._device.root.key_hash.hex())
+        if root != self._device.root.key_hash.hex() or (
+            _number(response, "Hadir-Delegation") > self._device.delegation.version
+        ):
+            status = self._transport.send_json("GET", "/v1/status")
+            self.take_roots(status.get("roots"))
+            self.take_delegation(str(status.get("delegation")).encode())
         cursor = self._cursor(response.content)
         if response.status == 409 or cursor.size != grown.size:
             frontier = self._frontier_at(cursor)
@@ -163,6 +170,24 @@ class Syncer:
         backlog = self._outbox.size() - grown.size
         return pack(self._batch(frontier.size, entries, grown, backlog)), grown
 
+    def take_roots(self, notes: object) -> bool:
+        """Believe from now on the roots that lead on from the one believed; False when none does.
+
+        Raises:
+            SyncError: they cannot be kept here.
+        """
+        given = notes[:_MOST_ROOTS] if isinstance(notes, list) else []
+        try:
+            device = adopt_roots(
+                self._state_dir, self._device, [note.encode() for note in given if isinstance(note, str)]
+            )
+        except OSError as error:
+            raise SyncError(f"the new root cannot be kept here: {error.strerror}") from error
+        if device.root == self._device.root:
+            return False
+        self._believe(device)
+        return True
+
     def take_delegation(self, note: bytes) -> bool:
         """Believe from now on the keys that root names there; False when that was so already.
 
@@ -177,9 +202,7 @@ class Syncer:
             raise SyncError(f"the delegation cannot be kept here: {error.strerror}") from error
         if device.delegation == self._device.delegation:
             return False
-        self._device = device
-        self._store = GalleryStore(self._state_dir, device)
-        self._download = None
+        self._believe(device)
         return True
 
     def take_cursor(self, note: bytes) -> Cursor:
@@ -236,6 +259,11 @@ class Syncer:
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
             if stop(wait_s):
                 return
+
+    def _believe(self, device: Device) -> None:
+        self._device = device
+        self._store = GalleryStore(self._state_dir, device)
+        self._download = None
 
     def _act_as(self, device: Device) -> None:
         self._device = device

@@ -30,6 +30,7 @@ def create_app(parts: Services) -> FastAPI:
             "origin": parts.config.origin,
             "version": VERSION,
             "root_key": str(parts.keyring.root),
+            "roots": [note.decode() for note in parts.keyring.successors],
             "delegation": parts.keyring.delegation.decode(),
             "clock": parts.clock.kind,
             "time_ms": parts.clock.now_ms(),

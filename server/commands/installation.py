@@ -22,7 +22,9 @@ def register(commands: Commands) -> None:
     delegate = commands.add(
         "delegate", _delegate, "Sign the next delegation with root's seed.", "hadir server delegate --new-keys"
     )
-    delegate.add_argument("--new-keys", action="store_true", help="for new gallery and cursor keys: the old ones end")
+    which = delegate.add_mutually_exclusive_group()
+    which.add_argument("--new-keys", action="store_true", help="for new gallery and cursor keys: the old ones end")
+    which.add_argument("--new-root", action="store_true", help="by a new root, which the old one signs: it ends")
     release = commands.add(
         "release", _release, "Say which release the devices should run.", "hadir server release /opt/hadir"
     )
@@ -53,6 +55,12 @@ def _run(options: argparse.Namespace) -> None:
 def _delegate(options: argparse.Namespace) -> None:
     settings = config.load(options.config)
     now_ms = clock.of(settings).now_ms()
+    if options.new_root:
+        root = keys.succeed(settings.state_dir / "keys", settings.origin, now_ms).root
+        print(f"root key from now on: {root}")
+        print("its seed is in root.seed: move it offline, and destroy every copy of the old one")
+        print("restart the server; tokens that were printed before are void; tell the auditors the new key")
+        return
     keyring = keys.delegate(settings.state_dir / "keys", settings.origin, now_ms, new_keys=options.new_keys)
     until = shown_time(keyring.delegated.expires_ms)
     print(f"signed delegation {keyring.delegated.version} until {until}; restart the server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import stat
 from collections import Counter
 from contextlib import suppress
@@ -66,7 +67,7 @@ def take(parts: Services, source: Path) -> Taken:
         if folder.name != name:
             continue  # a single file, brought in another way: nobody looks for a cursor beside it
         try:
-            _put(folder / "delegation", parts.keyring.delegation)
+            _put_delegation(folder, parts)
             _put(folder / "cursor", held.sign(parts.keyring.cursor))
             _compare(folder / "checkpoint", device, held.size, taken)
         except (ProtocolError, OSError) as error:
@@ -91,7 +92,7 @@ def give(parts: Services, name: str, stick: Path) -> int:
     folder = stick / name
     if folder.is_symlink():
         raise Refused(f"{folder}: is a link; what it points at is not written to")
-    _put(folder / "delegation", parts.keyring.delegation)
+    _put_delegation(folder, parts)
     if sealed is not None:
         _put(folder / "gallery.sealed", sealed)
     # The manifest after its gallery: what a full or pulled stick lacks then makes nothing look whole.
@@ -151,6 +152,14 @@ def _read(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"is longer than {limit} bytes")
     return data
+
+
+def _put_delegation(folder: Path, parts: Services) -> None:
+    """What root says, and the roots that lead to it."""
+    if parts.keyring.successors:
+        notes = [note.decode() for note in parts.keyring.successors]
+        _put(folder / "roots", json.dumps(notes).encode())
+    _put(folder / "delegation", parts.keyring.delegation)
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -52,6 +52,7 @@ def batches(request: Annotated[Signed, Depends(signed)], parts: Annotated[Servic
         headers = {
             "Hadir-Manifest": str(manifests.latest_version(connection, request.device.name) or 0),
             "Hadir-Delegation": str(parts.keyring.delegated.version),
+            "Hadir-Root": parts.keyring.root.key_hash.hex(),
         }
     if outcome.problem:
         return Response(note, 409, headers | {"Hadir-Problem": outcome.problem}, NOTE)

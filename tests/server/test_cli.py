@@ -14,6 +14,7 @@ from harness import NOW_MS, ROOT, Server
 
 from protocol.manifest import open_delegation
 from protocol.note import Verifier
+from protocol.roots import follow
 from server import cli
 from server.commands import people as people_commands
 from server.database import SCHEMA_VERSION
@@ -126,6 +127,20 @@ def test_without_roots_seed_only_a_new_delegation_is_refused(idle):
     done = idle.command("delegate")
     assert (done.code, "bring root's seed back" in done.err) == (2, True)
     assert idle.command("device", "add", "K1", "--site", "A", "--zone", "WIT", "--source", "sim").code == 0
+
+
+def test_a_new_root_is_signed_by_the_old_one_and_delegates_from_then_on(idle):
+    keys = idle.directory / "state" / "keys"
+    old, seed = Verifier.parse((keys / "root.pub").read_text().strip()), (keys / "root.seed").read_text()
+    done = idle.command("delegate", "--new-root")
+    assert (done.code, "destroy every copy of the old one" in done.out) == (0, True)
+    [(_, version, new)] = follow(old, [path.read_bytes() for path in (keys / "roots").iterdir()])
+    assert (version, f"root key from now on: {new}" in done.out) == (2, True)
+    assert open_delegation((keys / "delegation").read_bytes(), new).version == 2
+    assert idle.command("delegate").code == 0
+    (keys / "root.seed").write_text(seed)
+    assert "bring back that of the newest root" in idle.command("delegate", "--new-root").err
+    assert idle.command("devices").code == 0, "nothing was begun"
 
 
 @pytest.mark.parametrize(
