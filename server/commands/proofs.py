@@ -1,4 +1,4 @@
-"""Command for proofs: prove."""
+"""Commands for proofs and audits: prove, logs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from server.errors import NotFound, Refused
 from server.people import service as people
 from server.reports.safe import clean
 from server.transparency import service
+from server.transparency.export import export
 
 _EAST_MS, _WEST_MS = 9 * 3_600_000, 7 * 3_600_000  # WIT is the first zone whose month begins, WIB the last whose ends
 
 
 def register(commands: Commands) -> None:
-    """Add the command."""
+    """Add the commands."""
     prove = commands.add(
         "prove",
         _prove,
@@ -27,6 +28,13 @@ def register(commands: Commands) -> None:
     prove.add_argument("employee", help="the employee's id")
     prove.add_argument("month", help="like 2026-10")
     prove.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="made unless it is there")
+    logs = commands.add(
+        "logs",
+        _logs,
+        "Write all logs into one file for an auditor: hadir audit verify FILE.",
+        "hadir server logs --out logs.db",
+    )
+    logs.add_argument("--out", type=Path, required=True, metavar="FILE", help="replaced if it is there")
 
 
 def _prove(options: argparse.Namespace) -> None:
@@ -47,6 +55,11 @@ def _prove(options: argparse.Namespace) -> None:
         path.with_suffix(".json").write_bytes(data)
     print(f"{len(proofs)} marks of {clean(options.employee)} in {options.month}, each with its entry: {options.out}")
     print("check them with: hadir audit check FILE… --keys FILE --log-key FILE")
+
+
+def _logs(options: argparse.Namespace) -> None:
+    count, size = export(opened(options).database, options.out)
+    print(f"{count} logs, {size} entries: {options.out}")
 
 
 def _month(text: str) -> tuple[int, int]:
