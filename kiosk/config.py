@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from kiosk.cues import PassiveSettings
 from kiosk.errors import ConfigError
 from protocol.settings import SettingsError, read_settings
 
@@ -38,6 +39,7 @@ class KioskConfig:
     take. `keep_days`: how long entries stay here after the server had them; longer than the oldest backup that the
     server may be restored from. `light`: whether a white lamp plays the light code that liveness reads back from the
     face; without it a screen steered live is not refused.
+    `passive`: what becomes of the cues that single pictures give.
     `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
     folder with the files of the latter.
     """
@@ -51,6 +53,7 @@ class KioskConfig:
     keep_days: int = 120
     request_s: float = 300.0
     light: Literal["none", "lamp"] = "none"
+    passive: PassiveSettings = field(default_factory=PassiveSettings)
     embedder: str = "dlib"
     models: Path = Path("/opt/hadir/models")
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)

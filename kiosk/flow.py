@@ -15,6 +15,7 @@ _WIDE, _HIGH = 5.0, 4.5
 _FACE_POINTS, _AROUND_POINTS = 70, 40
 _WINDOW, _LEVELS = (13, 13), 3
 _RIM_GREY = 60
+_STEADY = 0.01
 _RETURN_PX = 0.5
 """A point that comes back this far off, followed backwards, is lost (forward–backward error, Kalal et al. 2010)."""
 
@@ -45,6 +46,10 @@ class Flow:
     def follow(self, image: NDArray[np.uint8]) -> None:
         """Follow the points into the next frame; those that do not come back the same way are lost."""
         grey = self._view(image)
+        # A lamp that plays its code would look like movement: the face keeps the brightness that it had.
+        gain = _middle(self._grey) / max(_middle(grey), 1.0)
+        if abs(gain - 1.0) > _STEADY:
+            grey = cv2.convertScaleAbs(grey, alpha=gain)
         chosen = np.flatnonzero(self._alive)
         if len(chosen):
             points = self._now[chosen]
@@ -100,6 +105,12 @@ class Flow:
         cv2.rectangle(around, (round(x0 - hair), round(y0 - hair)), (round(x1 + hair), self._size[1]), 0, -1)
         around[max(chin, 0) :] = 0
         return on_face, around
+
+
+def _middle(view: NDArray[np.uint8]) -> float:
+    """Mean grey of the middle of a view, where the face is."""
+    height, width = view.shape
+    return float(cv2.mean(view[height // 3 : 2 * height // 3, 2 * width // 5 : 3 * width // 5])[0])
 
 
 def _dark_frame(grey: NDArray[np.uint8], oval: NDArray[np.float32]) -> bool:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from kiosk.answers import Answer, AnswerSettings, Measure, straight
 from kiosk.blinks import Blink
+from kiosk.cues import PassiveSettings
 from kiosk.depth import Depth, DepthSettings
 from kiosk.light import LightAnswer, LightCode, LightSettings
-from kiosk.passive import Passive, PassiveSettings
+from kiosk.passive import Passive
 from kiosk.prompts import POOL, TURNS, plans, replacements
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 

@@ -8,69 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk import geometry
+from kiosk.cues import PassiveSettings
 from kiosk.errors import ConfigError
 from kiosk.values import Face, Reason
 
-Use = Literal["off", "log", "deny"]
-"""What becomes of a cue: not measured; measured and written down; measured, and beyond its threshold an attack."""
-
-CUES = ("moire", "bezel", "specular", "colour_texture", "model")
 _SIDE = 128
 _FACE = 48  # width of the face in the picture in which a bezel is sought
 _MODEL_SIDE = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """An ONNX file that tells living faces from others, believed by its hash alone. `scale`: side of its square over
-    the face's larger side; `living`: which of its outputs is the living face. Defaults: MiniFASNetV2."""
-
-    path: Path
-    sha256: str
-    scale: float = 2.7
-    living: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class PassiveSettings:
-    """What becomes of each cue, and the value above which it speaks of an attack.
-
-    `moire`: decades by which the strongest fine pattern stands out of its surroundings in the spectrum. `bezel`: share
-    of the face's height along which straight edges stand on both sides. `specular`: share of the face that is as
-    white as the picture gets. `colour_texture`: detail of the chroma over that of the luma. `model`: 1 less the model's
-    probability of a living face. `every_s`: seconds between two pictures measured; their median counts.
-    """
-
-    use: dict[str, Use] = field(default_factory=lambda: dict.fromkeys(CUES, "log"))
-    above: dict[str, float] = field(
-        default_factory=lambda: {
-            "moire": 1.0,
-            "bezel": 0.9,
-            "specular": 0.03,
-            "colour_texture": 0.6,
-            "model": 0.5,
-        }
-    )
-    model: Model | None = None
-    every_s: float = 0.4
-    most: int = 6
-
-    def used(self) -> tuple[str, ...]:
-        """The cues that are measured."""
-        return tuple(
-            cue for cue in CUES if self.use.get(cue, "log") != "off" and (cue != "model" or self.model is not None)
-        )
 
 
 class Passive:
@@ -78,7 +31,7 @@ class Passive:
 
     def __init__(self, settings: PassiveSettings) -> None:
         self._settings = settings
-        self._found: dict[str, list[float]] = {cue: [] for cue in settings.used()}
+        self._found: dict[str, list[float]] = {cue: [] for cue in settings.measured()}
         self._last_s = -np.inf
 
     def update(self, image: NDArray[np.uint8], face: Face, time_s: float) -> None:
@@ -95,8 +48,8 @@ class Passive:
     @property
     def noted(self) -> tuple[Reason, ...]:
         """What was measured, against its threshold."""
-        above = self._settings.above
-        return tuple(Reason(cue, median(values), above[cue]) for cue, values in self._found.items() if values)
+        limit = self._settings.limit
+        return tuple(Reason(cue, median(values), limit(cue)) for cue, values in self._found.items() if values)
 
     def denied(self, also: tuple[str, ...] = ()) -> tuple[Reason, ...]:
         """What is beyond its threshold and may deny; cues in `also` may, unless they are off."""

@@ -125,6 +125,7 @@ def _line(decision: Decision) -> dict[str, Any]:
         "margin": _rounded(match.margin) if match else None,
         "liveness": decision.liveness.state,
         "reasons": [str(reason) for reason in decision.reasons or decision.liveness.reasons],
+        "noted": [str(reason) for reason in decision.liveness.noted],
         "compute_ms": {name: round(ms, 2) for name, ms in decision.compute_ms.items()},
     }
 

@@ -66,7 +66,8 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
             indicator.show("fault", fault)
         light = LightSettings() if config.light == "lamp" else None
         settings = StationSettings(
-            language=config.language, liveness=LivenessSettings(light=light, **continuity(model))
+            language=config.language,
+            liveness=LivenessSettings(light=light, passive=config.passive, **continuity(model)),
         )
         tries = _tries_of_today(journal)
         station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)

@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kiosk import __version__
+from kiosk.cues import ABOVE, Model
 from kiosk.errors import KioskError
 from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
-from kiosk.passive import CUES, Model
 from kiosk.tries import chance
 from simulation.evaluate import recordings
 from simulation.evaluate.instruments import LIVING, SPECIES, identities, plan
@@ -28,7 +28,7 @@ from simulation.evaluate.pad_report import write_report
 from simulation.evaluate.presentation import Outcome, Presentation, present
 
 HIGH_IS_ATTACK = {
-    **dict.fromkeys(CUES, True),
+    **dict.fromkeys(ABOVE, True),
     "depth of followed points": False,
     "mesh depth": False,
     "nose stands out": False,

@@ -21,13 +21,14 @@ from kiosk.answers import AnswerSettings
 from kiosk.blinks import Blink
 from kiosk.cameras.film import open_film
 from kiosk.cameras.newest import Loop
+from kiosk.cues import Model, PassiveSettings
 from kiosk.depth import Depth, DepthSettings
 from kiosk.embedder import DlibEmbedder
 from kiosk.errors import KioskError
 from kiosk.faces import FaceTracker
 from kiosk.light import LightSettings
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.passive import Model, Passive, PassiveSettings, speaks
+from kiosk.passive import Passive, speaks
 from kiosk.replay import PHOTO_SUFFIXES
 from kiosk.values import Face, Frame, LivenessVerdict, Reason
 from simulation.evaluate.pad import COMBINED, LIVING, Cue, Shown, combined
@@ -180,7 +181,7 @@ class _Watch:
             reason.name: Cue("attack" if speaks(reason) else "live", reason.value, reason.threshold)
             for reason in self._passive.noted
         }
-        for cue in PassiveSettings().used():
+        for cue in PassiveSettings().measured():
             found.setdefault(cue, Cue("undetermined"))
         found |= {"turn": self._turn(), "nose": self._nose(), "blink": self._blink(), "one_person": self._one_person()}
         for name in ("flat", "surroundings", "cut"):

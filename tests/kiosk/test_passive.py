@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kiosk.config import load_config
+from kiosk.cues import ABOVE, Model, PassiveSettings
 from kiosk.errors import ConfigError
-from kiosk.passive import CUES, Model, Passive, PassiveSettings, bezel, colour_texture, model, moire, specular
+from kiosk.passive import Passive, bezel, colour_texture, model, moire, specular
 from kiosk.values import Face
 
 MODELS = Path(__file__).parents[2].parent / "shared" / "faces" / "models"
@@ -35,7 +37,7 @@ def test_a_pixel_grid_stands_out_of_the_spectrum_and_noise_does_not():
     grid = plain.astype(np.float32)
     grid[::3] *= 0.9
     grid[:, ::3] *= 0.93
-    assert moire(plain, FACE, SETTINGS) < SETTINGS.above["moire"] < moire(grid.astype(np.uint8), FACE, SETTINGS)
+    assert moire(plain, FACE, SETTINGS) < ABOVE["moire"] < moire(grid.astype(np.uint8), FACE, SETTINGS)
 
 
 @pytest.mark.parametrize("lean", [-14, 0, 12])
@@ -45,15 +47,15 @@ def test_a_frame_around_the_face_is_a_bezel_and_one_edge_beside_it_is_not(lean: 
         for side in sides:
             cv2.line(picture, (320 + side - lean, 120), (320 + side + lean, 360), (20, 20, 20), 8)
     found = [bezel(picture, FACE, SETTINGS) for picture in (framed, beside, scene())]
-    assert found[0] > SETTINGS.above["bezel"]
-    assert max(found[1:]) < SETTINGS.above["bezel"]
+    assert found[0] > ABOVE["bezel"]
+    assert max(found[1:]) < ABOVE["bezel"]
 
 
 def test_a_mirrored_lamp_covers_a_share_of_the_face():
     glass = scene()
     cv2.circle(glass, (320, 220), 22, (255, 255, 255), -1)
     assert specular(scene(), FACE, SETTINGS) == 0.0
-    assert specular(glass, FACE, SETTINGS) > SETTINGS.above["specular"]
+    assert specular(glass, FACE, SETTINGS) > ABOVE["specular"]
 
 
 def test_coloured_dots_are_detail_of_the_chroma():
@@ -80,7 +82,7 @@ def framed_watch(settings: PassiveSettings) -> Passive:
 
 def test_cues_are_noted_and_deny_nothing_by_themselves():
     watch = framed_watch(PassiveSettings())
-    assert {reason.name for reason in watch.noted} == set(CUES) - {"model"}
+    assert {reason.name for reason in watch.noted} == set(ABOVE) - {"model"}
     assert watch.denied() == ()
     assert [reason.name for reason in watch.denied(also=("bezel", "moire"))] == ["bezel"]
 
@@ -104,4 +106,17 @@ def test_a_model_is_believed_by_its_hash_alone(tmp_path: Path):
 def test_an_onnx_model_gives_a_probability():
     settings = PassiveSettings(model=Model(MODELS / "MiniFASNetV2.onnx", MINIFASNET))
     assert 0.0 <= model(scene(), FACE, settings) <= 1.0
-    assert "model" in settings.used()
+    assert "model" in settings.measured()
+
+
+def test_an_office_says_in_its_configuration_which_cues_may_deny(tmp_path: Path):
+    file = tmp_path / "kiosk.yaml"
+    head = f"state_dir: {tmp_path}\ncamera: sim:person\nserver: https://x\n"
+    file.write_text(head + "passive:\n  use: {moire: deny, bezel: off}\n  above: {moire: 0.9}\n")
+    passive = load_config(file).passive
+    assert passive.limit("moire") == 0.9
+    assert passive.limit("specular") == ABOVE["specular"]
+    assert passive.measured() == ("moire", "specular", "colour_texture")
+    file.write_text(head + "passive:\n  use: {moiree: deny}\n")
+    with pytest.raises(ConfigError, match=r"kiosk.yaml:5.*no cue is called moiree"):
+        load_config(file)

@@ -144,7 +144,8 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path: Path):
 
 
 def test_an_outside_program_takes_the_attackers_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    command = f"{shlex.quote(sys.executable)} -m simulation.exec_head --ticks --act print=9 --options 'seed={{seed}}&face={{face}}'"
+    options = "--ticks --act print=9 --options 'seed={seed}&face={face}'"
+    command = f"{shlex.quote(sys.executable)} -m simulation.exec_head {options}"
     page, pictures = tmp_path / "report.html", tmp_path / "curves"
     words = ["liveness", "--simulate", "1", "--attacker", f"exec:{command}", "--processes", "1", "--seed", "5"]
     assert main([*words, "--json", "--report", str(page), "--curves", str(pictures)]) == 0
