@@ -18,6 +18,8 @@ KINDS: Mapping[str, str] = {
     "sequence": "keep the card as it is and check the log with: hadir audit verify",
     "two_sites": "look at both entries and ask the person; if a mark is wrong, correct it and look at the devices",
     "travel": "ask the person; if the sites are nearer than known, state it with: hadir server alert travel",
+    "attested_limit": "ask why so many cannot be decided on; look at: hadir server attested list, and at the kiosk",
+    "attested_share": "look at its light and camera; enrol anew, or give other prompts to, whom it never decides on",
     "unprompted": "a kiosk never writes such marks: look at its software and camera",
     "camera": "ask who changed the camera, and look at what it sees",
     "clock_step": "ask what happened to the device's clock; its marks are dated without it",

@@ -20,7 +20,8 @@ _DAY_MS = 86_400_000
 @dataclass(frozen=True)
 class Bounds:
     """What is beyond these is an alert. `silence_minutes`: of the site's hours. `travel_seconds`: the least time
-    between two sites of which neither time nor place is stated, for all devices alike."""
+    between two sites of which neither time nor place is stated, for all devices alike. `attested_percent`: of the marks
+    of a device."""
 
     silence_minutes: int = 120
     backlog_entries: int = 500
@@ -29,6 +30,7 @@ class Bounds:
     temperature_celsius: int = 80
     health_minutes: int = 15
     travel_seconds: int = 300
+    attested_percent: int = 10
 
 
 NAMES = tuple(field.name for field in fields(Bounds))

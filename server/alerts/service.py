@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from server import facts
-from server.alerts import logs, machines
+from server.alerts import attested, logs, machines
 from server.alerts.alert import Alert
 from server.alerts.models import acknowledgements
 from server.allowance import regulation as regulations
@@ -67,6 +67,7 @@ def alerts(connection: Connection, calendar: Calendar | None, *, since_ms: int, 
     """What stands at `at_ms`, and what the server learned since `since_ms`, the worst first; of stored facts alone."""
     found = [alert for one in machines.standings(connection, at_ms, calendar) for alert in one.alerts]
     found += logs.alerts(connection, since_ms, at_ms)
+    found += attested.alerts(connection, since_ms, at_ms)
     return sorted(found, key=lambda alert: alert.rank)
 
 
