@@ -71,7 +71,7 @@ notes = st.one_of(
     texts.map(lambda text: sign_note(text + "\n", ONLINE)),
 )
 headers = st.dictionaries(
-    st.sampled_from(["Hadir-Manifest", "Hadir-Delegation"]),
+    st.sampled_from(["Hadir-Manifest", "Hadir-Delegation", "Hadir-Root"]),
     st.sampled_from(["", "1", "9", "²", "-1", "9" * 400, "\x00"]),
 )
 answers = st.builds(Answer, st.sampled_from([200, 201, 409]), headers, notes)
@@ -85,7 +85,10 @@ def test_a_contact_ends_in_progress_or_in_an_error_of_sync(folder, data):
 
     with closing(Syncer(DEVICE, "http://127.0.0.1:9", folder, FrameClock(NOW_MS))) as syncer:
         syncer._transport.send = send
-        syncer._transport.send_json = lambda method, path: {"delegation": data.draw(notes).decode(errors="replace")}
+        syncer._transport.send_json = lambda method, path: {
+            "delegation": data.draw(notes).decode(errors="replace"),
+            "roots": data.draw(values | st.lists(notes.map(lambda note: note.decode(errors="replace")), max_size=2)),
+        }
         for _ in range(2):
             with suppress(SyncError):
                 assert isinstance(syncer.contact(), Progress)
