@@ -25,6 +25,7 @@ from kiosk.pruning import DAY_MS, prune
 from kiosk.rekeying import change_key
 from kiosk.sync import PIECE_BYTES, Syncer, wait_after
 from kiosk.syncstate import SyncState
+from protocol.cursor import open_cursor
 from protocol.manifest import GalleryReference, Manifest
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Signer
@@ -218,6 +219,24 @@ def test_a_server_with_another_cursor_key_is_not_believed(kiosk):
     )
     with pytest.raises(SyncError, match="not a cursor that it signed"):
         kiosk.contact()
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "does not fit the journal"), (409, "holds another log")])
+def test_a_cursor_of_the_right_size_and_another_root_is_not_believed(kiosk, monkeypatch, status, said):
+    kiosk.journal.append("camera", STALLED)
+
+    def another_root(answer):
+        cursor = replace(open_cursor(answer.content, kiosk.device.cursor_key), root=bytes(32))
+        return replace(answer, status=status, content=cursor.sign(kiosk.server.parts.keyring.cursor))
+
+    with closing(kiosk.syncer()) as syncer:
+        original = syncer._send
+        monkeypatch.setattr(syncer, "_send", lambda *request: another_root(original(*request)))
+        with pytest.raises(SyncError, match=said):
+            syncer.contact()
+        assert syncer.acknowledged().size == 0
+        monkeypatch.setattr(syncer, "_send", original)
+        assert syncer.contact().acknowledged == 1
 
 
 def test_the_first_manifest_comes_with_the_first_contact(kiosk):
