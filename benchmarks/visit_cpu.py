@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from kiosk.camera import open_camera
 from kiosk.embedder import DlibEmbedder, EmbedderWorker
 from kiosk.faces import FaceTracker
+from kiosk.light import LightSettings
 from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.values import CameraEvent, Frame
 
@@ -44,7 +45,8 @@ def ours(frames: list[Frame] | None) -> tuple[list[Frame], dict[str, float], str
     """Faces, liveness and embeddings as the station runs them; with None on a scene that answers."""
     camera = None if frames else open_camera(f"sim:person=10?seed=4&fps={FPS}&width={SIZE[0]}&height={SIZE[1]}")
     tracker, worker = FaceTracker(), EmbedderWorker(DlibEmbedder)
-    liveness = Liveness(LivenessSettings(), random.Random(4), 0.0)  # noqa: S311 - the same visit in every run
+    settings = LivenessSettings(light=LightSettings())  # all there is: prompts, depth, light code, passive cues
+    liveness = Liveness(settings, random.Random(4), 0.0)  # noqa: S311 - the same visit in every run
     spent, seen = {"faces": 0.0, "liveness": 0.0}, []
     embed_s, shots, shown, last_shot_s = 0.0, 0, "", -1.0
     for number in range(FRAMES):
@@ -71,6 +73,8 @@ def ours(frames: list[Frame] | None) -> tuple[list[Frame], dict[str, float], str
         if camera and (liveness.prompt or "") != shown:
             shown = liveness.prompt or ""
             camera.tell(CameraEvent(frame.time_s, "prompt", shown))
+        if camera and liveness.light is not None:
+            camera.tell(CameraEvent(frame.time_s, "light", f"{liveness.light:.2f}"))
     worker.close()
     tracker.close()
     per_frame = {name: 1e3 * seconds / len(seen) for name, seconds in spent.items()}
