@@ -10,13 +10,17 @@ from importlib import import_module
 from kiosk.errors import KioskError
 
 _COMMANDS = {
+    "depth": ("simulation.evaluate.depth", "turns in real clips against the same pictures on a rendered plane"),
     "embedders": (
         "simulation.evaluate.embedders",
         "dlib by 68 or 5 points, with jitter, and ONNX models: FNMR and time",
     ),
     "guess": ("simulation.evaluate.guess", "the chance that a film made beforehand passes the prompts and the light"),
     "identify": ("simulation.evaluate.identify", "open-set identification: who is named, missed, or named wrongly"),
-    "liveness": ("simulation.evaluate.liveness", "rendered attacks and living heads in closed loop: APCER and BPCER"),
+    "liveness": (
+        "simulation.evaluate.liveness",
+        "recordings, or rendered attacks and living heads in closed loop: APCER, BPCER",
+    ),
     "verify": ("simulation.evaluate.verify", "single photo against single photo: FMR, FNMR and thresholds"),
 }
 """Subcommand: its module, which has a `main(arguments) -> int`, and its summary."""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
+from kiosk.prompts import POOL, TURNS
 from kiosk.tries import chance
 
 
@@ -20,9 +21,16 @@ def main(arguments: Sequence[str]) -> int:
         epilog="example:\n  hadir evaluate guess",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--prompts", default=",".join(POOL), metavar="PROMPTS", help="drawn from these alone, as for an alternative set"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
-    found = {"none": chance(LivenessSettings()), "lamp": chance(LivenessSettings(), LightSettings())}
+    pool = tuple(prompt for prompt in POOL if prompt in options.prompts.split(","))
+    if len(pool) < 2 or len(pool) != len(options.prompts.split(",")) or not set(pool) & set(TURNS):
+        parser.error(f"--prompts takes two or more of {','.join(POOL)}, one of them a turn")
+    liveness = LivenessSettings(pool=pool)
+    found = {"none": chance(liveness), "lamp": chance(liveness, LightSettings())}
     if options.json:
         print(json.dumps({light: asdict(one) for light, one in found.items()}))
         return 0
