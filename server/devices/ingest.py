@@ -89,7 +89,9 @@ def receive(
         connection.execute(contacts.update().where(contacts.c.contact == contact).values(status=status))
         if batch.first > before and not carried:  # what a stick lacks is said to whoever brings it
             flag(connection, device.name, "gap", problem, now_ms)
-        if size == before and not carried:
+        if size == before and carried:  # the same stick again leaves nothing: nobody was heard anew
+            connection.execute(contacts.delete().where(contacts.c.contact == contact))
+        elif size == before:
             settling.settle(connection, contact, accepted=not problem)
         error_ms = max(batch.wall_ms - now_ms, min(0, batch.wall_ms - (now_ms if heard_ms is None else heard_ms)))
         if abs(error_ms) > CLOCK_TOLERANCE_MS and not carried:
