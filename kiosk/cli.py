@@ -141,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     status = configured(add("status", _status, "How this device is.", "hadir kiosk status --json"))
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
+    recent = configured(
+        add("latest", _latest, "What the last visits measured, for trying a kiosk.", "hadir kiosk latest --count 3")
+    )
+    recent.add_argument("--count", type=int, default=5, help="visits (5)")
+    recent.add_argument("--json", action="store_true", help="as one JSON list")
+
     configured(add("calibrate", _calibrate, "Explain threshold and margin of this gallery.", "hadir kiosk calibrate"))
 
     configured(add("health", _health, "Write the device's health for sync (a timer calls it).", "hadir kiosk health"))
@@ -270,6 +276,14 @@ def _status(options: argparse.Namespace) -> None:
             else value
         )
         print(f"{name.replace('_', ' '):14} {text}")
+
+
+def _latest(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.latest import as_text, latest
+
+    visits = latest(load_config(options.config), options.count)
+    print(json.dumps(visits) if options.json else as_text(visits))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
