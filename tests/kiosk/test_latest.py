@@ -37,9 +37,9 @@ def write(journal: Journal, state: str, outcome: str, *reasons: Reason) -> None:
     verdict = LivenessVerdict(state, reasons, noted=NOTED)  # type: ignore[arg-type]
     decision = Decision(4.0, 1.0, 1, outcome, MATCH, verdict, reasons)  # type: ignore[arg-type]
     if outcome == "granted":
-        journal.append("presence", record.presence(decision, PERSON, 1000, "sim", 1))
+        journal.append("presence", record.presence(decision, PERSON, 0, "sim", 1))
     else:
-        journal.append("refusal", record.refusal(decision, 1000, "sim", 1))
+        journal.append("refusal", record.refusal(decision, 0, "sim", 1))
 
 
 def test_cues_are_told_with_their_limits_and_use_beside_the_decision(config: KioskConfig, journal: Journal) -> None:
