@@ -52,7 +52,7 @@ def _marks(database: sqlite3.Connection, person: str, month: str) -> Iterator[tu
             _proof(database, device, seq, data)  # whatever it is, the device wrote it; else this is an AuditError
             continue
         at_ms = received_ms if value.clock == "unset" else presented_ms(value)
-        if value.kind != "presence" or value.body["person"] != person:
+        if value.kind not in ("presence", "attested") or value.body["person"] != person:
             continue
         try:
             local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=_HOURS_EAST.get(zone, 8), milliseconds=at_ms)

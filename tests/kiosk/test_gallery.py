@@ -19,6 +19,7 @@ from protocol.gallery import Gallery, Person, seal
 from protocol.manifest import Delegation, GalleryReference, Manifest
 from protocol.merkle import EMPTY_ROOT, Frontier
 from protocol.note import Signer
+from protocol.roster import Roster, Supervisor
 
 GALLERY_KEY = Signer.from_seed("hadir.example/gallery", bytes(32))
 ROOT = Signer.from_seed("hadir.example/root", bytes(32))
@@ -163,6 +164,22 @@ def test_an_applied_manifest_that_was_damaged_is_replaced(store, tmp_path):
     assert store.applied_version() == 0
     offer(store)
     assert apply(store).templates is not None
+
+
+def test_a_roster_comes_with_its_manifest_and_one_of_another_manifest_is_refused(store, tmp_path):
+    supervisors = Roster((Supervisor("", "", "cd" * 16),))
+    public = DEVICE.sealing.public_key().public_bytes_raw()
+    offer(store, version=2, sources=("sim", "attested"), settings={"roster": supervisors.seal("K01", 2, public)})
+    site = apply(store)
+    assert (site.roster, site.attests) == (supervisors, True)
+    assert store.load(*EMBEDDER).roster == supervisors
+    assert not any(b"cd" * 16 in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    offer(store, version=3, settings={"roster": supervisors.seal("K01", 2, public)})
+    with pytest.raises(GalleryError, match="roster"):
+        apply(store)
+    offer(store, version=4)
+    site = apply(store)
+    assert (site.roster, site.attests) == (Roster(), False), "what a manifest does not say, nobody is"
 
 
 def test_a_gallery_of_nobody_is_a_gallery(store):
