@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hadir evaluate liveness",
         usage="%(prog)s LIST.csv | --simulate N [options]",
-        description="Presentation attack detection: APCER a species, BPCER, 95 %% intervals.",
+        description="Presentation attack detection: APCER a species, BPCER, 95 % intervals.",
         epilog="example:\n  hadir evaluate liveness --simulate 20 --light --report liveness.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,6 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--fps", type=float, default=15, help="frames a second (15)")
     add("--model", type=Path, metavar="FILE", help="an ONNX model as a further cue of recordings")
     add("--sha256", default="", metavar="HASH", help="of the model")
+    add(
+        "--deny",
+        nargs="*",
+        choices=tuple(ABOVE),
+        default=["moire"],
+        metavar="CUE",
+        help="in the combined verdict (moire)",
+    )
     add("--curves", type=Path, metavar="DIR", help="an operating curve (PNG) a cue")
     add("--report", type=Path, metavar="FILE.html", help="a report in the terms of ISO/IEC 30107-3")
     add("--processes", type=int, choices=(1, 2), default=2, help="in parallel (2)")
@@ -112,10 +120,11 @@ def _recorded(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown],
         said = one.error or f"{one.path}: {one.cues[COMBINED].verdict}; full protocol {one.full['state']}"
         print(f"hadir: {said}" if one.error else said, file=sys.stderr, flush=True)
 
-    measured = recordings.measure(rows, model, options.processes, show)
+    measured = recordings.measure(rows, model, options.deny, options.processes, show)
     used = [one for one in measured if not one.error]
     shown = [one.shown for one in used]
     found = _head("recordings", shown) | {
+        "deny": options.deny,
         "errors": wrong + [one.error for one in measured if one.error],
         "full_protocol": dict(Counter(one.full["state"] for one in used)),
         "files": [recordings.as_json(one) for one in measured],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from kiosk.answers import AnswerSettings
 from kiosk.blinks import Blink
 from kiosk.cameras.film import open_film
 from kiosk.cameras.newest import Loop
-from kiosk.cues import Model, PassiveSettings
+from kiosk.cues import ABOVE, Model, PassiveSettings
 from kiosk.depth import Depth, DepthSettings
 from kiosk.embedder import DlibEmbedder
 from kiosk.errors import KioskError
@@ -93,10 +93,15 @@ def read_list(path: Path) -> tuple[list[Row], list[str]]:
 
 
 def measure(
-    rows: Sequence[Row], model: Model | None, processes: int, on_done: Callable[[Recorded], None]
+    rows: Sequence[Row],
+    model: Model | None,
+    deny: Collection[str],
+    processes: int,
+    on_done: Callable[[Recorded], None],
 ) -> list[Recorded]:
-    """Every row, in `processes` processes; a file that cannot be used is one with an error."""
-    work = partial(_measured, model=model)
+    """Every row, in `processes` processes; a file that cannot be used is one with an error. `deny`: passive cues that
+    count in the combined verdict, as at a site that lets them deny."""
+    work = partial(_measured, model=model, deny=deny)
     found = []
     if processes == 1 or len(rows) < 2:
         for row in rows:
@@ -110,7 +115,7 @@ def measure(
     return found
 
 
-def _measured(row: Row, model: Model | None) -> Recorded:
+def _measured(row: Row, model: Model | None, deny: Collection[str]) -> Recorded:
     try:
         watch = _Watch(PassiveSettings(model=model), still=row.file.suffix.lower() in PHOTO_SUFFIXES)
         tracker = FaceTracker()
@@ -126,9 +131,9 @@ def _measured(row: Row, model: Model | None) -> Recorded:
     except (KioskError, cv2.error, OSError, ValueError) as error:
         return Recorded(row.path, row.label, row.species, error=f"line {row.number}: {row.path}: {error}")
     said = {"state": full.state, "reasons": [str(reason) for reason in full.reasons]}
-    return Recorded(
-        row.path, row.label, row.species, cues | {COMBINED: Cue(combined(cues.values()))}, said, watch.frames
-    )
+    counted = [cue for name, cue in cues.items() if name not in ABOVE or name in deny]
+    cues[COMBINED] = Cue(combined(counted))
+    return Recorded(row.path, row.label, row.species, cues, said, watch.frames)
 
 
 class _Watch:
