@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kiosk.embedder import Described, DlibEmbedder
 from kiosk.enrolment import ShotReport, without_outliers
-from kiosk.errors import EnrolmentError
 from kiosk.matcher import Templates, calibration_of, search
 from kiosk.values import Match
 from protocol.calibration import Calibration
@@ -81,7 +80,7 @@ def run(
     """Two thirds of the people enrolled with `enrol` photos each, drawn anew in each split.
 
     Search photos that the quality gate refuses are failures to acquire; the others are fused by `shots`. What is
-    left over makes no search, unless it is all that the person has. EnrolmentError when nobody can be enrolled.
+    left over makes no search, unless it is all that the person has.
     """
     result = Run()
     extra = {f"distractor {identity}": photos for identity, photos in (distractors or {}).items()}
@@ -122,10 +121,9 @@ def _gallery(chosen: dict[str, list[Capture]], embedder: Described, result: Run)
             names.append(identity)
         else:
             result.not_enrolled.append(identity)
-    if not rows:
-        raise EnrolmentError("nobody could be enrolled: not one photo passed the quality gate")
     owners = np.repeat(np.arange(len(rows), dtype=np.int32), [len(kept) for kept in rows])
-    templates = Templates(np.concatenate(rows), owners, tuple(names), embedder.identity)
+    nothing = np.zeros((0, embedder.dimension), np.float32)
+    templates = Templates(np.concatenate((nothing, *rows)), owners, tuple(names), embedder.identity)
     found = calibration_of(templates)
     templates = replace(templates, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
     return Gallery(templates, found)
@@ -165,6 +163,8 @@ def compare_faces(tolerance: float, fused: bool) -> Peer:
 
     def answer(one: Searched) -> tuple[bool, str]:
         templates = one.gallery.templates
+        if not len(templates.matrix):
+            return False, ""
         known = list(templates.matrix)
         used = one.shots if fused else one.shots[:1]
         distances = np.mean([face_recognition.face_distance(known, shot) for shot in used], axis=0)

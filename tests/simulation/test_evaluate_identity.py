@@ -134,6 +134,41 @@ def test_the_command_prints_one_object_on_photos_of_people(tmp_path: Path, capsy
     assert (found["people"], found["photos"], found["enrolled"]) == (3, 9, [2])
 
 
+def test_a_folder_of_odd_files_is_measured_and_each_refusal_has_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    data = pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
+    face = cv2.resize(cv2.cvtColor(data.astronaut()[:280, 90:370], cv2.COLOR_RGB2BGR), (400, 400))
+    for identity in ("odd name, é", "b", "c", "empty"):
+        (tmp_path / identity).mkdir()
+    good, two = cv2.imencode(".JPG", face)[1].tobytes(), np.concatenate((face, face), axis=1)
+    nobody = cv2.imencode(".png", np.full((300, 300), 90, np.uint8))[1].tobytes()
+    for name, content in {
+        "odd name, é/1.JPG": good,
+        "odd name, é/half.jpg": good[: len(good) // 2],
+        "odd name, é/film.jpg": b"\x00\x00\x00\x18ftypmp42",
+        "odd name, é/notes.txt": b"no photo, and not called one",
+        "b/nobody.png": nobody,
+        "b/empty.jpg": b"",
+        "c/two.bmp": cv2.imencode(".bmp", two)[1].tobytes(),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "c" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "c" / "folder.jpg").mkdir()
+    (tmp_path / "stray.jpg").write_bytes(good)
+    from simulation.evaluate.__main__ import main
+
+    assert main(["identify", str(tmp_path), "--enrol", "1", "--shots", "1", "--splits", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["people"], found["photos"]) == (3, 8)
+    assert found["fnir"] is None or found["fnir"] == 0.0
+    assert 0.5 < found["failure_to_acquire"] < 1.0
+    assert set(found["failure_to_acquire_reasons"]) <= {"unreadable", "no_face", "two_faces"}
+    assert found["failure_to_acquire_reasons"]["unreadable"] > found["failure_to_acquire_reasons"]["two_faces"] > 0
+    assert found["failure_to_enrol"] > 0.3
+    assert set(found["failure_to_enrol_people"]) >= {"b", "c"}
+
+
 def test_a_folder_without_people_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     from simulation.evaluate.__main__ import main
 
