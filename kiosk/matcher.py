@@ -52,8 +52,8 @@ class Templates:
             )
         if len(owners) and (owners.min() < 0 or owners.max() >= len(self.people)):
             raise GalleryError("a template belongs to nobody in the gallery. Fetch the gallery again.")
-        if not np.isfinite(matrix).all():
-            raise GalleryError("a template holds a number that is not finite. Enrol that person again.")
+        if not (np.abs(matrix) <= calibration.LARGEST).all():
+            raise GalleryError("a template holds a number that is not finite, or too large. Enrol that person again.")
         order = np.argsort(owners, kind="stable")
         owners = owners[order]
         set_ = object.__setattr__
@@ -87,7 +87,7 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
             f"the camera's embedder gives {shots.shape[1]} numbers, the gallery holds "
             f"{templates.matrix.shape[1]} ({templates.embedder}). Configure that embedder, or enrol again."
         )
-    if not np.isfinite(shots).all():
+    if not (np.abs(shots) <= calibration.LARGEST).all():
         return Match("unknown", None, None, None)
     fused = templates._people.distances(shots).mean(axis=0)
     nearest = int(fused.argmin())

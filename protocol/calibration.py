@@ -23,6 +23,8 @@ are alike make tails heavier than the normal law's."""
 FEWEST_PAIRS = 100
 STATED_THRESHOLD, STATED_MARGIN = 0.45, 0.05
 """For dlib's embedding and small galleries: no stranger of 1,845 named, .16 % missed (44 people, 3 shots)."""
+LARGEST = 1e3
+"""No embedder's numbers are larger; the squares of such ones would overflow, and nothing compare with them."""
 _STATED_FOR = "dlib_face_recognition_resnet_model_v1/"
 _DLIB_BOUNDS = (0.30, 0.50)
 _MARGIN_SPREADS = 0.55

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import secrets
 import struct
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from protocol.calibration import LARGEST
 from protocol.errors import ProtocolError
 from protocol.note import Signer, unbase64
 from server.devices import manifests
@@ -104,7 +104,7 @@ def parse(value: dict[str, Any]) -> Templates:
         raise ProtocolError("enrolment: embedder, templates and report hold texts")
     rows = [unbase64(text, "enrolment: a template") for text in texts]
     for row in rows:
-        if len(row) != 4 * dimension or not all(map(math.isfinite, struct.unpack(f"<{dimension}f", row))):
+        if len(row) != 4 * dimension or not all(abs(x) <= LARGEST for x in struct.unpack(f"<{dimension}f", row)):
             raise ProtocolError(f"enrolment: a template is not {dimension} finite numbers")
     return Templates(value["embedder"], dimension, len(rows), b"".join(rows), tuple(report))
 

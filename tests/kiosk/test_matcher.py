@@ -122,6 +122,7 @@ def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
     ("matrix", "owners", "words"),
     [
         (np.full((2, 128), np.nan, np.float32), [0, 0], "not finite"),
+        (np.full((2, 128), 1e30, np.float32), [0, 0], "too large"),
         (np.zeros((2, 128), np.float64), [0, 0], "float32"),
         (np.zeros(128, np.float32), [0], "expected"),
         (np.zeros((2, 128), np.float32), [0, 5], "nobody"),
@@ -136,6 +137,12 @@ def test_a_broken_gallery_is_refused_with_its_reason(matrix: np.ndarray, owners:
 def test_shots_of_another_width_are_refused() -> None:
     with pytest.raises(GalleryError, match="512"):
         search(gallery(3), np.zeros(512, np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_shots_with_numbers_that_compare_with_nothing_are_nobodys(value: float) -> None:
+    shots = np.stack([gallery(3).matrix[0], np.full(128, value, np.float32)])
+    assert search(gallery(3), shots).outcome == "unknown"
 
 
 def test_a_larger_gallery_gets_a_stricter_threshold_and_a_tiny_one_the_default() -> None:

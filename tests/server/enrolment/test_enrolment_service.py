@@ -111,6 +111,7 @@ def test_a_gallery_gets_a_new_number_when_its_content_changes_and_only_then(idle
         ({"templates": []}, "1 to 20 templates"),
         ({"templates": ["AAAA"]}, "2 finite numbers"),
         ({"templates": ["AADAfwAAwH8="]}, "finite"),
+        ({"templates": ["yvJJccrySXE="]}, "finite"),  # 1e30
         ({"templates": [1]}, "texts"),
         ({"dimension": "2"}, "dimension is not int"),
         ({"extra": 1}, "extra"),
