@@ -25,6 +25,20 @@ _PHRASES = tuple(
         (r"(.+) belum ada atau tidak dikenal", "{0} is missing or unknown"),
         (r"nilai (\S+) belum ada", "the score for {0} is missing"),
         (r"(\d{4}-\d\d-\d\d): belum diputuskan: (.+)", "{0}: undecided: {1}"),
+        (
+            r"(\d{4}-\d\d-\d\d): waktu rekaman (\S+) belum pasti, (.+) sampai (.+): (.+)",
+            "{0}: the time of mark {1} is uncertain, {2} to {3}: {4}",
+        ),
+        (
+            r"(\d{4}-\d\d-\d\d): waktu rekaman belum pasti, (.+) sampai (.+): (.+)",
+            "{0}: the time of a mark is uncertain, {1} to {2}: {3}",
+        ),
+        (r"jumlah bersih Rp(\S+) sampai Rp(\S+)", "net Rp{0} to Rp{1}"),
+        (
+            r"(\S+): terlalu banyak kemungkinan \(lebih dari (\d+) cara atau (\d+) hasil\): (.+)",
+            "{0}: too many possibilities (more than {1} ways or {2} outcomes): {3}",
+        ),
+        # As engines before 4 said it.
         (r"(\d{4}-\d\d-\d\d): waktu rekaman belum pasti", "{0}: the time of a mark is uncertain"),
         (r"waktu rekaman belum pasti: (.+)", "the time of marks is uncertain: {0}"),
         (

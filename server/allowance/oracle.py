@@ -54,17 +54,8 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A mark between two seconds, the same ones when it is certain; not `counted`: a correction not decided."""
-
-    earliest: int
-    latest: int
-    counted: bool = True
-
-
-@dataclass(frozen=True)
 class Excuse:
-    """What excuses: dates (first, last) or seconds (begin, end), under a code; decided or not.
+    """What excuses: dates (first, last) or seconds (begin, end), under a code.
 
     `rank`: of two that excuse equally much, the lower one names the day.
     """
@@ -75,11 +66,14 @@ class Excuse:
     begin: Any
     end: Any
     code: str
-    counted: bool
 
 
 def reckon(inputs: Inputs, regulation: Regulation, month: str) -> dict[str, Person]:
-    """Every employee's month, by employee_id. Inputs must be checked; every mark has one dating or two bounds."""
+    """Every employee's month, by employee_id. Inputs must be checked.
+
+    As things stand: a mark dated as an interval is at its earliest, what nobody decided counts for nothing. That this
+    may have to wait is not asked here: all the ways to decide are so many inputs to reckon.
+    """
     first = date.fromisoformat(f"{month}-01")
     last = (first + timedelta(31)).replace(day=1) - timedelta(1)
     marks = _grouped(inputs.marks)
@@ -90,7 +84,8 @@ def reckon(inputs: Inputs, regulation: Regulation, month: str) -> dict[str, Pers
         who = employee["employee_id"]
         clerk = _Clerk(inputs, regulation, employee, first, last)
         found = [paper for name, rows in papers for row in rows.get(who, []) for paper in clerk.paper(name, row)]
-        own = [Mark(*_bounds(row)) for row in marks.get(who, [])] + [p for p in found if isinstance(p, Mark)]
+        own = [floor((row["at"] or row["at_earliest"]).timestamp()) for row in marks.get(who, [])]
+        own += [paper for paper in found if isinstance(paper, int)]
         excuses = [paper for paper in found if isinstance(paper, Excuse)]
         scores = {row["measure"]: Fraction(row["score"]) for row in work.get(who, []) if row["month"] == month}
         people[who] = clerk.person(own, excuses, scores, dues.get(who, []))
@@ -102,11 +97,6 @@ def _grouped(table: Any) -> dict[str, list[dict[str, Any]]]:
     for row in table.to_pylist():
         rows.setdefault(row["employee_id"], []).append(row)
     return rows
-
-
-def _bounds(row: dict[str, Any]) -> Interval:
-    low, high = row["at_earliest"] or row["at"], row["at_latest"] or row["at"]
-    return floor(low.timestamp()), floor(high.timestamp())
 
 
 class _Clerk:
@@ -122,8 +112,8 @@ class _Clerk:
 
     # --- the day ---------------------------------------------------------------------------------------------------
 
-    def paper(self, name: str, row: dict[str, Any]) -> Iterator[Excuse | Mark]:
-        """What a paper excuses, or the mark that a correction attests; nothing when it was rejected."""
+    def paper(self, name: str, row: dict[str, Any]) -> Iterator[Excuse | int]:
+        """What a paper excuses, or the second of the mark that a correction attests; nothing unless it is approved."""
         status = (row["status"] or "approved").lower()
         if status in IGNORED:
             return
@@ -139,14 +129,16 @@ class _Clerk:
             if name != "corrections":
                 self.held = True
                 return
-            at = moment(row["from"], self.offset, False)
-            yield Mark(at, at, counted)
+            if counted:
+                yield moment(row["from"], self.offset, False)
             return
         begin, end = row["from"] or row["date"].isoformat(), row["to"] or row["from"] or row["date"].isoformat()
+        if not counted:
+            return
         if len(begin) == len(end) == 10:
-            yield Excuse(rank, True, date.fromisoformat(begin), date.fromisoformat(end), code, counted)
+            yield Excuse(rank, True, date.fromisoformat(begin), date.fromisoformat(end), code)
         else:
-            yield Excuse(rank, False, moment(begin, self.offset, False), moment(end, self.offset, True), code, counted)
+            yield Excuse(rank, False, moment(begin, self.offset, False), moment(end, self.offset, True), code)
 
     def shift(self, day: date) -> Interval | None:
         """The shift of a date as Unix seconds."""
@@ -238,42 +230,11 @@ class _Clerk:
                 codes.append("PSW")
         record.code = "+".join(codes) or "H"
 
-    def days(self, marks: list[Mark], excuses: list[Excuse]) -> dict[date, Day]:
-        """Each day of the employment in the month; sets `held` where something undecided changes what a day costs."""
+    def days(self, marks: list[int], excuses: list[Excuse]) -> dict[date, Day]:
+        """Each day of the employment in the month, given when the marks were and what excuses."""
         begin = max(self.first, self.employee["start_date"] or self.first)
         finish = min(self.last, self.employee["end_date"] or self.last)
-        found = {}
-        decided = [excuse for excuse in excuses if excuse.counted]
-        for day in days_between(begin, finish):
-            found[day] = self.day(day, [mark.earliest for mark in marks if mark.counted], decided)
-            others = [self.day(day, [mark.earliest for mark in marks], excuses)]
-            for mark in marks:
-                if mark.earliest < mark.latest:
-                    rest = [other.earliest for other in marks if other is not mark and other.counted]
-                    others += [self.day(day, [*rest, moved], decided) for moved in self.datings(day, mark, rest)]
-            if any(self.price(other) != self.price(found[day]) for other in others):
-                self.held = True
-        return found
-
-    def datings(self, day: date, mark: Mark, others: list[int]) -> Iterator[int]:
-        """Instants of an uncertain mark that could make a difference on a day: its ends, the edges of the windows,
-        and where it becomes one visit with another mark.
-        """
-        yield from (mark.earliest, mark.latest)
-        repeat = self.rule.day.repeat_s
-        for other in others:
-            yield from (s for s in (other - repeat, other, other + repeat) if mark.earliest <= s <= mark.latest)
-        shift = self.shift(day)
-        if shift:
-            for window in (self.rule.day.in_window, self.rule.day.out_window):
-                for edge in _edges(window, *shift):
-                    yield from (s for s in (edge - 1, edge, edge + 1) if mark.earliest <= s <= mark.latest)
-
-    def price(self, day: Day) -> list[Any]:
-        """What the day costs under each table, and whether it counts as absence where that is counted."""
-        tables = [step for step in self.rule.steps if step.by.kind == "events"]
-        absent = self.rule.counts_absence and ("absent", 0) in day.events
-        return [absent, *(self.day_cost(step, day) for step in tables)]
+        return {day: self.day(day, marks, excuses) for day in days_between(begin, finish)}
 
     def day_cost(self, step: Step, day: Day) -> Fraction:
         """A day's share of the base, after the day's cap."""
@@ -286,7 +247,7 @@ class _Clerk:
     # --- the month -------------------------------------------------------------------------------------------------
 
     def person(
-        self, marks: list[Mark], excuses: list[Excuse], scores: dict[str, Fraction], dues: list[dict[str, Any]]
+        self, marks: list[int], excuses: list[Excuse], scores: dict[str, Fraction], dues: list[dict[str, Any]]
     ) -> Person:
         """The month: gates, then step after step."""
         self.record = self.days(marks, excuses)

@@ -3,6 +3,7 @@
 Each day is judged by the rules and the costs in force on it. The steps of the month (grants, caps, rounding, gates,
 tax) are those of the regulation in force on its last day.
 """
+# ruff: noqa: S608 (the pieces of SQL are this module's own)
 
 from __future__ import annotations
 
@@ -10,8 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+import duckdb
+
 from server.allowance.regulation import Regulation
 from server.allowance.tables import DatedEvents, Events
+from server.attendance.calendar import Calendar
+from server.attendance.days import build_days
+from server.attendance.prepare import register_calendar
 from server.errors import RegulationError
 
 
@@ -89,3 +95,24 @@ def _events(part: Part, step: str, last: Regulation) -> Events:
         f"{last.path.name}: step {step} counts the days' events, and {part.regulation.path.name} has no such step for "
         f"{part.first} to {part.last}; name it alike or begin on the first of a month"
     )
+
+
+def day_records(con: duckdb.DuckDBPyConnection, calendar: Calendar, parts: Sequence[Part]) -> None:
+    """The calendar's tables and `day_record`, each day by the rules of its part, from emp, mark and excuse."""
+    for place, part in enumerate(parts):
+        if place:
+            _forget(con, ("month_day", "shift_day", "duty", "reach", "day_record"))
+        register_calendar(con, calendar, part.regulation.day, part.first, part.last)
+        build_days(con, part.regulation.day)
+        if len(parts) > 1:
+            con.execute(f"CREATE TABLE day_record_{place} AS SELECT * FROM day_record")
+    if len(parts) > 1:
+        _forget(con, ("month_day", "shift_day", "duty", "reach", "day_record"))
+        register_calendar(con, calendar, parts[-1].regulation.day, parts[0].first, parts[-1].last)
+        all_days = " UNION ALL ".join(f"SELECT * FROM day_record_{place}" for place in range(len(parts)))
+        con.execute(f"CREATE TABLE day_record AS {all_days}")
+
+
+def _forget(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    for name in names:
+        con.execute(f"DROP TABLE {name}")

@@ -45,6 +45,18 @@ NAMED = {
 """Column of the employees → what a reason calls it."""
 
 
+EVENT = """
+CREATE TABLE event AS
+SELECT emp, day, 'late' AS kind, late_min AS minutes, in_mk AS mk, '' AS ref FROM day_record WHERE late_min > 0
+UNION ALL SELECT emp, day, 'early', early_min, out_mk, '' FROM day_record WHERE early_min > 0
+UNION ALL SELECT emp, day, 'no_in', 0, out_mk, '' FROM day_record WHERE no_in = 1
+UNION ALL SELECT emp, day, 'no_out', 0, in_mk, '' FROM day_record WHERE no_out = 1
+UNION ALL SELECT emp, day, 'absent', 0, NULL, '' FROM day_record WHERE absent = 1
+UNION ALL SELECT emp, day, 'code:' || code, 0, NULL, document FROM day_record WHERE excused = 1
+"""
+"""What the days hold that a step may count."""
+
+
 @dataclass(frozen=True)
 class Month:
     """The month's first and last day, and whether the inputs have any scores, of whatever month and measure."""
@@ -57,6 +69,12 @@ class Month:
     def days(self) -> int:
         """Calendar days of the month."""
         return (self.last - self.first).days + 1
+
+
+def events_of(step: Step, month: Month) -> tuple[DatedEvents, ...]:
+    """The tables of what the days' events cost in a step, empty where it counts none."""
+    table = step.by.table
+    return step.by.dated or ((DatedEvents(table, month.first, month.last),) if isinstance(table, Events) else ())
 
 
 def quantity_denominator(step: Step, month: Month) -> int:
@@ -138,7 +156,8 @@ def _register(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, pa.A
     con.execute(f"CREATE TABLE {name} AS SELECT * FROM {name}_in")
 
 
-def _whole(share: Fraction, parts: int) -> int:
+def in_parts(share: Fraction, parts: int) -> int:
+    """A share as so many of `parts`."""
     return int(share * parts)
 
 
@@ -152,14 +171,14 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
         statements.append(_missing(number, f"{NAMED[name]} belum ada", f"p.{name} IS NULL"))
     head = f"CREATE TABLE quantity_{number} AS"
     single = "CAST(NULL AS BIGINT) AS day, '' AS kind, 0 AS minutes, CAST(NULL AS BIGINT) AS mk, '' AS ref"
-    if by.kind == "events" and isinstance(by.table, Events):
-        _register_costs(con, by.dated or (DatedEvents(by.table, month.first, month.last),), number, parts)
+    if by.kind == "events":
+        register_costs(con, events_of(step, month), number, parts)
         return [
             *statements,
             f"{head} SELECT e.emp, e.day, e.kind, e.minutes, e.mk, e.ref, c.n FROM event e "
             f"JOIN base_{number} b ON b.emp = e.emp JOIN cost_{number} c ON c.kind = e.kind "
             "AND e.minutes BETWEEN c.first_minute AND c.last_minute AND e.day BETWEEN c.first_day AND c.last_day "
-            "WHERE e.variant = 0 AND c.n > 0",
+            "WHERE c.n > 0",
         ]
     if by.kind == "measure":
         return [*statements, *_measured(con, step, number, parts, month, f"{head} SELECT b.emp, {single}")]
@@ -168,7 +187,7 @@ def _counted(con: duckdb.DuckDBPyConnection, step: Step, number: int, parts: int
         _register(
             con,
             f"rate_{number}",
-            {"k": pa.array(list(rates), pa.string()), "n": pa.array([_whole(r, parts) for r in rates.values()])},
+            {"k": pa.array(list(rates), pa.string()), "n": pa.array([in_parts(r, parts) for r in rates.values()])},
         )
         key = f"split_part(p.{by.attribute}, {lit(by.until)}, 1)" if by.until else f"p.{by.attribute}"
         found = f"EXISTS (SELECT 1 FROM rate_{number} r WHERE r.k = {key})"
@@ -220,7 +239,7 @@ def _missing(number: int, reason: str, lacks: str) -> str:
     )
 
 
-def _register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents], number: int, parts: int) -> None:
+def register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents], number: int, parts: int) -> None:
     """`cost_<number>`: kind of event, from and to minutes, cost in parts of `parts`, and from and to which day."""
     rows = [(*row, ordinal(part.first), ordinal(part.last)) for part in dated for row in event_costs(part.table)]
     _register(
@@ -230,7 +249,7 @@ def _register_costs(con: duckdb.DuckDBPyConnection, dated: Sequence[DatedEvents]
             "kind": pa.array([row[0] for row in rows]),
             "first_minute": pa.array([row[1] for row in rows], pa.int64()),
             "last_minute": pa.array([row[2] for row in rows], pa.int64()),
-            "n": pa.array([_whole(row[3], parts) for row in rows], pa.int64()),
+            "n": pa.array([in_parts(row[3], parts) for row in rows], pa.int64()),
             "first_day": pa.array([row[4] for row in rows], pa.int64()),
             "last_day": pa.array([row[5] for row in rows], pa.int64()),
         },
@@ -252,7 +271,7 @@ def _register_brackets(
     for category, brackets in table.brackets.items():
         above = -1
         for up_to, rate in brackets:
-            rows.append((category, above, up_to if up_to is not None else 10**12, _whole(rate, parts)))
+            rows.append((category, above, up_to if up_to is not None else 10**12, in_parts(rate, parts)))
             above = up_to if up_to is not None else above
     _register(
         con,
@@ -282,7 +301,7 @@ def _measured(
             {
                 "low": pa.array([int(first * SCORE) for first, _ in bands], pa.int64()),
                 "below": pa.array(ends, pa.int64()),
-                "n": pa.array([_whole(rate, parts) for _, rate in bands], pa.int64()),
+                "n": pa.array([in_parts(rate, parts) for _, rate in bands], pa.int64()),
             },
         )
         source = (
@@ -307,7 +326,7 @@ def day_total(step: Step, parts: int) -> str:
     events = step.by.table
     larger = isinstance(events, Events) and events.late_and_early == "larger"
     total = "MAX(n)" if larger else "CAST(SUM(n) AS BIGINT)"
-    return f"LEAST({total}, {_whole(step.cap_day, parts)})" if step.cap_day is not None else total
+    return f"LEAST({total}, {in_parts(step.cap_day, parts)})" if step.cap_day is not None else total
 
 
 def _by_day(step: Step) -> bool:
@@ -326,7 +345,7 @@ FROM quantity_{number} GROUP BY emp, day
 def _result(step: Step, number: int, parts: int, numerator: int, whole: int) -> str:
     source = f"per_day_{number}" if _by_day(step) else f"quantity_{number}"
     counted = f"CAST(SUM({'kept' if _by_day(step) else 'n'}) AS BIGINT)"
-    kept = f"LEAST({counted}, {_whole(step.cap_month, parts)})" if step.cap_month is not None else counted
+    kept = f"LEAST({counted}, {in_parts(step.cap_month, parts)})" if step.cap_month is not None else counted
     result = rounded(f"t.counted * t.kept * {numerator}", whole, step.rounding.mode, step.rounding.unit)
     final = "LEAST(r.rounded, r.left_over)" if step.cap_running else "r.rounded"
     return f"""

@@ -3,9 +3,7 @@
 Reads the tables emp, mark, excuse, month_day, shift_day, duty and reach; makes day_record. All times are Unix seconds
 and days since 1970-01-01, so that every engine reckons alike.
 
-A person with an undecided fact is computed in several variants: 0 as things stand; 1, 2, 3 with each uncertain dating
-at its earliest, at its latest, and outside the window where it may be; 4 with unresolved documents counted; 5 with each
-uncertain dating that may be one visit with another mark being that.
+An uncertain mark stands where `mark` has it; a `pending` mark and a document that is not `counted` are nothing.
 """
 # ruff: noqa: S608 (the pieces of SQL are this module's own; texts from regulations pass through lit)
 
@@ -17,9 +15,6 @@ from server.attendance.calendar import SCOPES
 from server.attendance.rules import DayRules
 from server.attendance.sql import PACK, div, lit
 
-VARIANTS = (1, 2, 3, 4, 5)
-DOCUMENTS = 4
-"""The variant in which unresolved documents count."""
 ABSENT, OFF = "TK", "L"
 
 
@@ -32,7 +27,6 @@ def build_days(con: duckdb.DuckDBPyConnection, rules: DayRules) -> None:
 def statements(rules: DayRules) -> list[str]:
     """The SQL in order; a table that is used no more goes before the next is made, so that memory stays low."""
     return [
-        _WHO,
         _roster(),
         _EMP_DAY,
         _seen(rules),
@@ -49,16 +43,6 @@ def statements(rules: DayRules) -> list[str]:
 
 def _drop(*tables: str) -> list[str]:
     return [f"DROP TABLE {table}" for table in tables]
-
-
-_WHO = f"""
-CREATE TABLE who AS
-SELECT emp * 8 AS who, emp, 0 AS variant FROM emp
-UNION ALL
-SELECT d.emp * 8 + v.variant, d.emp, v.variant
-FROM (SELECT emp FROM mark WHERE uncertain = 1 OR pending = 1 UNION SELECT emp FROM excuse WHERE counted = 0) d
-CROSS JOIN ({" UNION ALL ".join(f"SELECT {v} AS variant" for v in VARIANTS)}) v
-"""
 
 
 def _roster() -> str:
@@ -83,57 +67,33 @@ JOIN (SELECT DISTINCT place, shift FROM duty) u ON u.place = r.place
 
 _EMP_DAY = """
 CREATE TABLE emp_day AS
-SELECT w.who, w.emp, w.variant, d.day,
+SELECT e.emp, d.day,
     s.start_l - e.utc_offset AS start_s, s.end_l - e.utc_offset AS end_s,
     s.in_from - e.utc_offset AS in_from, s.in_to - e.utc_offset AS in_to,
     s.out_from - e.utc_offset AS out_from, s.out_to - e.utc_offset AS out_to
-FROM who w
-JOIN emp e ON e.emp = w.emp
+FROM emp e
 JOIN month_day d ON d.day BETWEEN e.first_day AND e.last_day
-LEFT JOIN roster r ON r.emp = w.emp AND r.day = d.day
+LEFT JOIN roster r ON r.emp = e.emp AND r.day = d.day
 LEFT JOIN shift_day s ON s.shift = COALESCE(r.shift, d.shift) AND s.day = d.day
 """
 
 
-def _hits(rules: DayRules) -> str:
-    """Marks that fall into a window; of an uncertain dating the instant that its variant stands for."""
-
-    def moved(edge: str) -> str:
-        low, high = f"d.{edge}_from", f"d.{edge}_to"
-        return f"""CASE d.variant
-            WHEN 1 THEN CASE WHEN m.lo_s <= {high} AND m.hi_s >= {low} THEN GREATEST(m.lo_s, {low}) END
-            WHEN 2 THEN CASE WHEN m.lo_s <= {high} AND m.hi_s >= {low} THEN LEAST(m.hi_s, {high}) END
-            WHEN 3 THEN CASE WHEN m.lo_s >= {low} AND m.hi_s <= {high} THEN m.hi_s END
-            WHEN 5 THEN CASE WHEN m.beside = 0 AND m.at_s BETWEEN {low} AND {high} THEN m.at_s END
-            ELSE CASE WHEN m.at_s BETWEEN {low} AND {high} THEN m.at_s END END"""
-
-    return f"""
-SELECT d.who, d.day, m.mk,
+_HITS = f"""
+SELECT d.emp, d.day, m.mk,
     CASE WHEN m.at_s BETWEEN d.in_from AND d.in_to THEN m.at_s END AS in_at,
     CASE WHEN m.at_s BETWEEN d.out_from AND d.out_to THEN m.at_s END AS out_at
 FROM (
-    SELECT l.mk, l.emp, l.at_s, l.pending, {div("l.local_s - l.second", 86400)} - r.k AS day
+    SELECT l.mk, l.emp, l.at_s, {div("l.local_s - l.second", 86400)} - r.k AS day
     FROM (
-        SELECT a.mk, a.emp, a.at_s, a.pending, a.at_s + e.utc_offset AS local_s,
-            (a.at_s + e.utc_offset) % 86400 AS second
+        SELECT a.mk, a.emp, a.at_s, a.at_s + e.utc_offset AS local_s, (a.at_s + e.utc_offset) % 86400 AS second
         FROM mark a JOIN emp e ON e.emp = a.emp
-        WHERE a.uncertain = 0
+        WHERE a.pending = 0
     ) l JOIN reach r ON l.second BETWEEN r.first_second AND r.last_second
 ) m
 JOIN emp_day d ON d.emp = m.emp AND d.day = m.day
-WHERE (m.pending = 0 OR d.variant = 4)
-    AND (m.at_s BETWEEN d.in_from AND d.in_to OR m.at_s BETWEEN d.out_from AND d.out_to)
-UNION ALL
-SELECT d.who, d.day, m.mk, {moved("in")} AS in_at, {moved("out")} AS out_at
-FROM (
-    SELECT u.mk, u.emp, u.at_s, u.lo_s, u.hi_s, COALESCE(MAX(CASE WHEN c.mk IS NOT NULL THEN 1 END), 0) AS beside
-    FROM mark u LEFT JOIN mark c ON c.emp = u.emp AND c.uncertain = 0 AND c.pending = 0
-        AND c.at_s BETWEEN u.lo_s - {rules.repeat_s} AND u.hi_s + {rules.repeat_s}
-    WHERE u.uncertain = 1
-    GROUP BY u.mk, u.emp, u.at_s, u.lo_s, u.hi_s
-) m JOIN emp_day d ON d.emp = m.emp
-    AND m.lo_s <= GREATEST(d.in_to, d.out_to) AND m.hi_s >= LEAST(d.in_from, d.out_from)
+WHERE m.at_s BETWEEN d.in_from AND d.in_to OR m.at_s BETWEEN d.out_from AND d.out_to
 """
+"""Marks that fall into a window."""
 
 
 def _seen(rules: DayRules) -> str:
@@ -141,59 +101,59 @@ def _seen(rules: DayRules) -> str:
     if rules.out == "last":
         return f"""
 CREATE TABLE seen AS
-SELECT who, day, {first} AS first_key, MAX(out_at * {PACK} + mk) AS last_key
-FROM ({_hits(rules)}) hit GROUP BY who, day
+SELECT emp, day, {first} AS first_key, MAX(out_at * {PACK} + mk) AS last_key
+FROM ({_HITS}) hit GROUP BY emp, day
 """
     return f"""
 CREATE TABLE seen AS
-WITH hit AS ({_hits(rules)})
-SELECT h.who, h.day, f.first_key, COALESCE(MIN(
+WITH hit AS ({_HITS})
+SELECT h.emp, h.day, f.first_key, COALESCE(MIN(
     CASE WHEN f.first_key IS NULL OR h.out_at > {div("f.first_key", PACK)} + {rules.repeat_s}
     THEN h.out_at * {PACK} + h.mk END), MIN(h.out_at * {PACK} + h.mk)) AS last_key
-FROM hit h JOIN (SELECT who, day, {first} AS first_key FROM hit GROUP BY who, day) f ON f.who = h.who AND f.day = h.day
-GROUP BY h.who, h.day, f.first_key
+FROM hit h JOIN (SELECT emp, day, {first} AS first_key FROM hit GROUP BY emp, day) f ON f.emp = h.emp AND f.day = h.day
+GROUP BY h.emp, h.day, f.first_key
 """
 
 
 _PIECE = """
 CREATE TABLE piece AS
-SELECT d.who, d.day, x.x, x.code, x.document, d.start_s, d.end_s,
+SELECT d.emp, d.day, x.x, x.code, x.document, d.start_s, d.end_s,
     CASE WHEN x.by_date = 1 THEN d.start_s ELSE GREATEST(x.a, d.start_s) END AS s,
     CASE WHEN x.by_date = 1 THEN d.end_s ELSE LEAST(x.b, d.end_s) END AS e
 FROM excuse x JOIN emp_day d ON d.emp = x.emp
-WHERE d.start_s IS NOT NULL AND (x.counted = 1 OR d.variant = 4)
+WHERE d.start_s IS NOT NULL AND x.counted = 1
     AND ((x.by_date = 1 AND d.day BETWEEN x.a AND x.b) OR (x.by_date = 0 AND x.a < d.end_s AND x.b > d.start_s))
 """
 
 _ISLAND = """
 CREATE TABLE island AS
-SELECT who, day, start_s, end_s, MIN(s) AS s, MAX(e) AS e
+SELECT emp, day, start_s, end_s, MIN(s) AS s, MAX(e) AS e
 FROM (
-    SELECT who, day, start_s, end_s, s, e,
-        SUM(fresh) OVER (PARTITION BY who, day ORDER BY s, e, x ROWS UNBOUNDED PRECEDING) AS part
+    SELECT emp, day, start_s, end_s, s, e,
+        SUM(fresh) OVER (PARTITION BY emp, day ORDER BY s, e, x ROWS UNBOUNDED PRECEDING) AS part
     FROM (
-        SELECT who, day, start_s, end_s, x, s, e,
+        SELECT emp, day, start_s, end_s, x, s, e,
             CASE WHEN s <= MAX(e) OVER (
-                PARTITION BY who, day ORDER BY s, e, x ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                PARTITION BY emp, day ORDER BY s, e, x ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) THEN 0 ELSE 1 END AS fresh
         FROM piece
     ) marked
 ) numbered
-GROUP BY who, day, start_s, end_s, part
+GROUP BY emp, day, start_s, end_s, part
 """
 
 _EXCUSED = """
 CREATE TABLE excused AS
-SELECT i.who, i.day, i.excused_s, i.head_end, i.tail_start, c.code, c.document
+SELECT i.emp, i.day, i.excused_s, i.head_end, i.tail_start, c.code, c.document
 FROM (
-    SELECT who, day, SUM(e - s) AS excused_s, MAX(CASE WHEN s = start_s THEN e END) AS head_end,
+    SELECT emp, day, CAST(SUM(e - s) AS BIGINT) AS excused_s, MAX(CASE WHEN s = start_s THEN e END) AS head_end,
         MIN(CASE WHEN e = end_s THEN s END) AS tail_start
-    FROM island GROUP BY who, day
+    FROM island GROUP BY emp, day
 ) i
 JOIN (
-    SELECT who, day, code, document, ROW_NUMBER() OVER (PARTITION BY who, day ORDER BY e - s DESC, x) AS place
+    SELECT emp, day, code, document, ROW_NUMBER() OVER (PARTITION BY emp, day ORDER BY e - s DESC, x) AS place
     FROM piece
-) c ON c.who = i.who AND c.day = i.day AND c.place = 1
+) c ON c.emp = i.emp AND c.day = i.day AND c.place = 1
 """
 
 
@@ -211,7 +171,7 @@ def _chosen(rules: DayRules) -> str:
     }[rules.lone_mark]
     return f"""
 CREATE TABLE chosen AS
-SELECT v.who, v.emp, v.variant, v.day, v.start_s, v.end_s, v.excused_s, v.code, v.document,
+SELECT v.emp, v.day, v.start_s, v.end_s, v.excused_s, v.code, v.document,
     CASE WHEN v.paired = 1 OR ({as_in}) THEN v.first_at END AS in_at,
     CASE WHEN v.paired = 1 OR ({as_in}) THEN v.first_key % {PACK} END AS in_mk,
     CASE WHEN v.paired = 1 OR ({as_out}) THEN v.last_at END AS out_at,
@@ -219,13 +179,13 @@ SELECT v.who, v.emp, v.variant, v.day, v.start_s, v.end_s, v.excused_s, v.code, 
 FROM (
     SELECT v.*, CASE WHEN {both} THEN 1 ELSE 0 END AS paired
     FROM (
-        SELECT d.who, d.emp, d.variant, d.day, d.start_s, d.end_s, s.first_key, s.last_key,
+        SELECT d.emp, d.day, d.start_s, d.end_s, s.first_key, s.last_key,
             {div("s.first_key", PACK)} AS first_at, {div("s.last_key", PACK)} AS last_at,
             COALESCE(x.excused_s, 0) AS excused_s, COALESCE(x.head_end, d.start_s) AS need_from,
             COALESCE(x.tail_start, d.end_s) AS need_to, x.code, x.document
         FROM emp_day d
-        LEFT JOIN seen s ON s.who = d.who AND s.day = d.day
-        LEFT JOIN excused x ON x.who = d.who AND x.day = d.day
+        LEFT JOIN seen s ON s.emp = d.emp AND s.day = d.day
+        LEFT JOIN excused x ON x.emp = d.emp AND x.day = d.day
     ) v
 ) v
 """
@@ -243,7 +203,7 @@ def _record(rules: DayRules) -> str:
     late_min, early_min = _minutes(rules, "d.late_g"), _minutes(rules, "d.early_g")
     return f"""
 CREATE TABLE day_record AS
-SELECT f.who, f.emp, f.variant, f.day, f.required_s, f.in_at, f.in_mk, f.out_at, f.out_mk, f.document,
+SELECT f.emp, f.day, f.start_s, f.end_s, f.required_s, f.in_at, f.in_mk, f.out_at, f.out_mk, f.document,
     f.absent, f.no_in, f.no_out, f.late_min, f.early_min,
     CASE WHEN f.no_in = 1 THEN f.required_s WHEN f.late_min > 0 THEN f.late_g ELSE 0 END AS late_s,
     CASE WHEN f.no_out = 1 THEN f.required_s WHEN f.early_min > 0 THEN f.early_g ELSE 0 END AS early_s,
@@ -270,11 +230,11 @@ FROM (
                 GREATEST(0, c.end_s - GREATEST(c.out_at, c.start_s)) - COALESCE(o.after_s, 0) AS early_raw
             FROM chosen c
             LEFT JOIN (
-                SELECT i.who, i.day, SUM(GREATEST(0, LEAST(i.e, c.in_at) - i.s)) AS before_s,
-                    SUM(GREATEST(0, i.e - GREATEST(i.s, c.out_at))) AS after_s
-                FROM island i JOIN chosen c ON c.who = i.who AND c.day = i.day
-                GROUP BY i.who, i.day
-            ) o ON o.who = c.who AND o.day = c.day
+                SELECT i.emp, i.day, CAST(SUM(GREATEST(0, LEAST(i.e, c.in_at) - i.s)) AS BIGINT) AS before_s,
+                    CAST(SUM(GREATEST(0, i.e - GREATEST(i.s, c.out_at))) AS BIGINT) AS after_s
+                FROM island i JOIN chosen c ON c.emp = i.emp AND c.day = i.day
+                GROUP BY i.emp, i.day
+            ) o ON o.emp = c.emp AND o.day = c.day
         ) d
     ) d
 ) f

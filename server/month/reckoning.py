@@ -15,9 +15,10 @@ from sqlalchemy import Connection, delete, select
 
 from server import facts
 from server.allowance import inputs as engine_inputs
-from server.allowance.compute import HELD, Result, compute, month_span
+from server.allowance.compute import Result, compute, month_span
 from server.allowance.inputs import COLUMNS, Inputs
 from server.allowance.models import CALENDARS, DUES, WORK, run_tables, runs
+from server.allowance.payments import HELD
 from server.allowance.problems import waiting
 from server.allowance.regulation import Regulation
 from server.attendance import events, legacy
@@ -103,7 +104,7 @@ def reckon(connection: Connection, scope: Scope, regulation: Regulation) -> Reck
     gathered = _inputs(connection, rows, ids, found, scope, regulation)
     held = waiting(gathered, regulation)
     result = compute(gathered, regulation, scope.month, held)
-    result = reckoned_with(result, gathered, regulation, held, _undated(found), _contested(connection, scope))
+    result = reckoned_with(result, _undated(found), _contested(connection, scope))
     unresolved: list[Mapping[str, str]] = [
         {"employee_id": row["employee_id"], "what": "payment", "reason": row["reason"]}
         for row in result.payments.to_pylist()

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 
 from server import facts
 from server.allowance import month as months
-from server.allowance.compute import FORFEITED, HELD, PAYABLE
 from server.allowance.models import runs
+from server.allowance.payments import FORFEITED, HELD, PAYABLE
 from server.allowance.regulation import Regulation
 from server.allowance.values import MONEY_INPUTS
 from server.errors import Conflict, Refused

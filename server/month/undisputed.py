@@ -9,9 +9,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from server.allowance.compute import HELD, PAYABLE, Result, compute
-from server.allowance.inputs import Inputs
-from server.allowance.regulation import Regulation
+from server.allowance.compute import Result
+from server.allowance.payments import HELD, PAYABLE
 
 PARTIAL = "partial"
 """Status of a payment of which only the undisputed part is made now."""
@@ -19,31 +18,22 @@ PAID_NOW = (PAYABLE, PARTIAL)
 
 
 def reckoned_with(
-    result: Result,
-    inputs: Inputs,
-    regulation: Regulation,
-    held: Mapping[str, Sequence[str]],
-    waiting: Mapping[str, Sequence[str]],
-    contested: Mapping[str, Sequence[str]],
+    result: Result, waiting: Mapping[str, Sequence[str]], contested: Mapping[str, Sequence[str]]
 ) -> Result:
     """The month with each payment that waits held, or made in part.
 
-    `held`: as for `compute`. Who is held only because of undecided days gets what remains if each of them comes out as
-    dear as it can.
+    Who is held only because of undecided facts gets what remains in whichever way they are decided: the least of all.
     `contested`: employee_id → objections without an answer; what they object to is paid as it stands. `waiting`:
     employee_id → why nothing can be paid.
     """
-    settled = None
-    if result.dearest:
-        settled = compute(inputs, regulation, result.summary["month"], held, settled=result.dearest)
-    least = {row["employee_id"]: row for row in settled.payments.to_pylist()} if settled else {}
+    least = {row["employee_id"]: row for row in result.least[0].to_pylist()} if result.least else {}
     rows, taken = [], set()
     for row in result.payments.to_pylist():
         who = row["employee_id"]
         reasons = [*waiting.get(who, ()), *contested.get(who, ())]
         if row["status"] == HELD or (reasons and row["status"] == PAYABLE):
             part = row if row["status"] == PAYABLE else least.get(who, row)
-            if part["status"] == PAYABLE and 0 < part["net"] <= row["net"] and who not in waiting:
+            if part["status"] == PAYABLE and part["net"] > 0 and who not in waiting:
                 taken |= {who} if part is not row else set()
                 row = part | {"status": PARTIAL, "reason": row["reason"]}
             else:
@@ -58,17 +48,17 @@ def reckoned_with(
         "payable_net": sum(row["net"] for row in rows if row["status"] in PAID_NOW),
     }
     lines, days = result.lines, result.days
-    if settled and taken:
-        lines = _with(lines, settled.lines, taken)
-        days = _with(days, settled.days, taken)
+    if result.least and taken:
+        lines = _with(lines, result.least[1], taken)
+        days = _with(days, result.least[2], taken)
     return replace(result, payments=payments, lines=lines, days=days, summary=summary)
 
 
-def _with(table: pa.Table, settled: pa.Table, taken: AbstractSet[str]) -> pa.Table:
-    """`table` with the rows of those people taken from `settled`, people in their order."""
+def _with(table: pa.Table, least: pa.Table, taken: AbstractSet[str]) -> pa.Table:
+    """`table` with the rows of those people taken from `least`, people in their order."""
     theirs = pa.array(sorted(taken), pa.string())
     kept = table.filter(pc.invert(pc.is_in(table["employee_id"], theirs)))
-    both = pa.concat_tables([kept, settled.filter(pc.is_in(settled["employee_id"], theirs))])
+    both = pa.concat_tables([kept, least.filter(pc.is_in(least["employee_id"], theirs))])
     # A stable sort: the rows of one person stay in the order in which they are read.
     order = sorted(range(len(both)), key=both["employee_id"].to_pylist().__getitem__)
     return both.take(pa.array(order, pa.int64()))

@@ -28,7 +28,10 @@ def test_sql_and_oracle_agree_on_random_months_under_random_regulations(seed: in
         for day, d in slow[who].days.items()
     ]
     payments = [tuple(row.values())[:-1] for row in result.payments.to_pylist()]
-    assert payments == [(who, p.gross, p.deductions, p.dues, p.tax, p.net, p.status) for who, p in sorted(slow.items())]
+    assert payments == [
+        (who, p.gross, p.deductions, p.dues, p.tax, p.net, "held" if who in result.open else p.status)
+        for who, p in sorted(slow.items())
+    ]
     sums: dict[str, int] = {}
     for line in result.lines.to_pylist():
         assert line["rupiah"] != 0
@@ -40,9 +43,9 @@ def test_sql_and_oracle_agree_on_random_months_under_random_regulations(seed: in
 
 
 def test_the_same_facts_give_the_same_bytes_in_whatever_order_they_come(tmp_path: Path) -> None:
-    rng = Random(99)
+    rng = Random(5)
     regulation = random_regulation(rng, tmp_path)
-    inputs = random_inputs(rng, 10)
+    inputs = random_inputs(rng, 30)
     shuffled = {}
     for name in COLUMNS:
         table = getattr(inputs, name)
@@ -55,4 +58,6 @@ def test_the_same_facts_give_the_same_bytes_in_whatever_order_they_come(tmp_path
     assert again == first
     for name in ("payments", "lines", "days"):
         assert getattr(other, name).equals(getattr(first, name))
+    assert first.least is not None
+    assert other.least == first.least
     assert other.summary | {"input_sha256": ""} == first.summary | {"input_sha256": ""}

@@ -43,7 +43,7 @@ def test_the_oracle_agrees_with_the_sql_on_every_case(path: Path) -> None:
         other = slow[row["employee_id"]]
         money = (row["gross"], row["deductions"], row["dues"], row["tax"], row["net"])
         assert money == (other.gross, other.deductions, other.dues, other.tax, other.net)
-        assert row["status"] == other.status
+        assert row["status"] == ("held" if row["employee_id"] in result.open else other.status)
     zones = {row["employee_id"]: row["zone"] for row in book.inputs.employees.to_pylist()}
     for row in result.days.to_pylist():
         offset = book.inputs.calendar.offset(zones[row["employee_id"]], None)

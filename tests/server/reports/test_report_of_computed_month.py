@@ -77,6 +77,11 @@ REASONS = (
     "di luar masa kerja sepanjang bulan",
     "jumlah yang diterima kurang dari nol",
     "2026-10-05: belum diputuskan: correction SK/1",
+    "2026-10-05: belum diputuskan: correction SK/1: H, TL 0:31",
+    "2026-10-05: waktu rekaman K01/7 belum pasti, 07:15:00 sampai 2026-10-06 07:55:00: H, TL 0:00–0:25",
+    "2026-10-05: waktu rekaman belum pasti, 07:15:00 sampai 07:55:00: H, TL 0:25",
+    "2026-10-05–2026-10-06: terlalu banyak kemungkinan (lebih dari 5000 cara atau 200 hasil): K01/7, order D/1",
+    "jumlah bersih Rp-639.152 sampai Rp1.723.326",
     "2026-10-05: waktu rekaman belum pasti",
     "waktu rekaman belum pasti: K01/7",
     "keberatan 3 belum dijawab",
@@ -90,7 +95,7 @@ REASONS = (
 def test_each_reason_of_the_engine_has_its_english(reason: str) -> None:
     told = Words().reason(reason)
     assert not re.search(
-        r"\b(tidak|belum|ada|nilai|dasar|waktu|jumlah|untuk|kurang|keberatan|penghasilan|juga|dipakai|langkah|tanpa)\b",
+        r"\b(tidak|belum|ada|nilai|dasar|waktu|jumlah|sampai|lebih|terlalu|hasil|untuk|kurang|keberatan|penghasilan|juga|dipakai|langkah|tanpa)\b",
         told,
     )
     assert Words().reason(f"{reason}; {reason}") == f"{told}; {told}"
