@@ -6,7 +6,7 @@ says where each person's rows begin, `counts` how many there are. Distances are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -125,11 +125,17 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
         return Calibration(STATED_THRESHOLD, STATED_MARGIN, "stated") if stated else Calibration(0.0, 0.0, "none")
     low = impostor_scores(rows, counts)
     centre, spread = normal_tail(low)
-    threshold = centre + spread * NormalDist().inv_cdf(fpir / people)
+    margin = STATED_MARGIN if stated else _MARGIN_SPREADS * spread
+    found = Calibration(0.0, margin, "pairs", pairs, centre, spread)
+    threshold = threshold_for(found, fpir, people)
     if stated:
         threshold = min(max(threshold, _DLIB_BOUNDS[0]), _DLIB_BOUNDS[1])
-    margin = STATED_MARGIN if stated else _MARGIN_SPREADS * spread
-    return Calibration(max(threshold, 0.0), margin, "pairs", pairs, centre, spread)
+    return replace(found, threshold=max(threshold, 0.0))
+
+
+def threshold_for(found: Calibration, fpir: float, people: int) -> float:
+    """Where a stranger, compared with so many people, is named at this rate."""
+    return found.centre + found.spread * NormalDist().inv_cdf(fpir / people)
 
 
 def impostor_scores(rows: Matrix, counts: NDArray[np.intp]) -> Matrix:

@@ -20,6 +20,7 @@ METHOD = (
     "as exponential instead. People who are alike (relatives, one region) make the truth worse than this."
 )
 _NORMAL = NormalDist()
+_AIMS = (0.3, 0.1, 0.03, 0.01, 0.003)
 
 
 def extrapolate(searches: list[Searched], enrolled: int, seed: int) -> dict[str, Any] | None:
@@ -30,8 +31,7 @@ def extrapolate(searches: list[Searched], enrolled: int, seed: int) -> dict[str,
     reckoned = [found for found in calibrations if found.basis == "pairs"]
     if not strangers or not mates or not reckoned:
         return None
-    share = calibration.FPIR / enrolled
-    threshold = float(np.mean([found.centre + found.spread * _NORMAL.inv_cdf(share) for found in reckoned]))
+    threshold = float(np.mean([calibration.threshold_for(one, calibration.FPIR, enrolled) for one in reckoned]))
     margin = reckoned[0].margin
     pair_scores = [_all_scores(one) for one in strangers]
     owners = [one.person for one in strangers]
@@ -60,6 +60,22 @@ def extrapolate(searches: list[Searched], enrolled: int, seed: int) -> dict[str,
         "strangers": len(names),
         "method": METHOD,
     }
+
+
+def foretold(searches: list[Searched]) -> dict[str, float] | None:
+    """FPIR found on strangers where a gallery's own pairs foretell it, without the margin; None without either."""
+    strangers = [one for one in searches if not one.mated and one.gallery.calibration.basis == "pairs"]
+    if not strangers:
+        return None
+    found = {}
+    for aim in _AIMS:
+        named = [
+            one.match.distance is not None
+            and one.match.distance <= calibration.threshold_for(one.gallery.calibration, aim, one.gallery.people)
+            for one in strangers
+        ]
+        found[f"{aim:g}"] = round(sum(named) / len(named), 6)
+    return found
 
 
 def _all_scores(one: Searched) -> NDArray[np.float32]:

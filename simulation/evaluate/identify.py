@@ -15,7 +15,7 @@ from kiosk.errors import EnrolmentError
 from simulation.evaluate import rates
 from simulation.evaluate.captures import add_embedder, capture, counted, half_of, people_in
 from simulation.evaluate.degrade import KINDS
-from simulation.evaluate.extrapolate import extrapolate
+from simulation.evaluate.extrapolate import extrapolate, foretold
 from simulation.evaluate.splits import Peer, Run, Searched, compare_faces, run, score
 
 _AT = (0.01, 0.001)
@@ -91,6 +91,7 @@ def report_of(done: Run, seed: int) -> dict[str, Any]:
         "intervals": intervals,
         "interval_method": "95 %, bootstrap over people; no error among n people: upper bound 3/n",
         "peers": _peers(done.searches, genuine, impostors, seed),
+        "fpir_found_where_foretold": foretold(done.searches),
         "extrapolation": extrapolate(done.searches, _LARGE, seed),
     }
 

@@ -27,6 +27,11 @@ class Gallery:
     templates: Templates
     calibration: Calibration
 
+    @property
+    def people(self) -> int:
+        """How many are enrolled."""
+        return len(self.templates.people)
+
 
 @dataclass(frozen=True)
 class Searched:

@@ -46,6 +46,8 @@ def test_people_who_are_apart_are_told_apart_and_the_bound_is_three_over_people(
     assert found["intervals"]["fpir"] == [0.0, pytest.approx(3 / strangers, abs=1e-5)]
     assert found["searches"]["mated"] == 4 * 16
     assert found["extrapolation"]["enrolled"] == 500
+    assert list(found["fpir_found_where_foretold"]) == ["0.3", "0.1", "0.03", "0.01", "0.003"]
+    assert 0.05 < found["fpir_found_where_foretold"]["0.3"] < 0.7
     assert json.loads(json.dumps(found)) == found
 
 
