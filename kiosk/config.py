@@ -55,7 +55,7 @@ class KioskConfig:
     light: Literal["none", "lamp"] = "none"
     passive: PassiveSettings = field(default_factory=PassiveSettings)
     embedder: str = "dlib"
-    models: Path = Path("/opt/hadir/models")
+    models: Path = Path("/var/lib/hadir/models")
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
 
     def __post_init__(self) -> None:

@@ -130,10 +130,31 @@ def test_the_command_prints_one_object_on_photos_of_people(tmp_path: Path, capsy
             (tmp_path / identity / photo.name).symlink_to(photo)
     from simulation.evaluate.__main__ import main
 
-    assert main(["identify", str(tmp_path), "--enrol", "1", "--shots", "2", "--splits", "2", "--json"]) == 0
+    plot, line = tmp_path / "det.svg", ["identify", str(tmp_path), "--enrol", "1", "--shots", "2", "--splits", "2"]
+    assert main([*line, "--plot", str(plot), "--json"]) == 0
+    assert "<svg" in plot.read_text()
     found = json.loads(capsys.readouterr().out)
     assert {"fpir", "fnir", "fnir_at_fpir_0.01", "fnir_at_fpir_0.001", "failure_to_enrol", "peers"} <= found.keys()
     assert (found["people"], found["photos"], found["enrolled"]) == (3, 9, [2])
+
+
+def test_embedders_are_measured_side_by_side_on_the_same_photos(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    if not FACES.is_dir():
+        pytest.skip("../shared/faces is absent: no photos of people to measure with")
+    for identity in ("caltech_19", "orl_s7"):
+        (tmp_path / identity).mkdir()
+        for photo in people_in(FACES)[identity][:2]:
+            (tmp_path / identity / photo.name).symlink_to(photo)
+    from simulation.evaluate.__main__ import main
+
+    line = ["embedders", str(tmp_path), "--embedder", "dlib", "--embedder", "dlib:5pt"]
+    assert main([*line, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["photos"], found["people"]) == (4, 2)
+    assert [row["identity"].rpartition("/")[2] for row in found["embedders"]] == ["68pt", "5pt"]
+    assert [(row["genuine_pairs"], row["impostor_pairs"]) for row in found["embedders"]] == [(2, 4)] * 2
+    assert main([*line[:2], "--embedder", "onnx:sface", "--models", str(tmp_path)]) == 2
+    assert "sface is not at" in capsys.readouterr().err
 
 
 def test_a_folder_of_odd_files_is_measured_and_each_refusal_has_its_reason(
