@@ -54,7 +54,7 @@ class _Visitor:
         self._answers = answers
         self._end = end_s
         self._leaving: float | None = None
-        self._seen_s = np.inf
+        self._asked, self._seen_s = False, np.inf
         self._side = float(random.choice([-1.0, 1.0]))
         self.x = Channel(-1.15 * self._side)
         self.z = Channel(1.1)
@@ -68,11 +68,11 @@ class _Visitor:
 
     def tell(self, event: CameraEvent) -> None:
         if event.event == "prompt" and event.value:
-            self._seen_s = np.inf
+            self._asked, self._seen_s = True, np.inf
         if event.event == "prompt" and self._answers:
             reaction = float(self._random.uniform(0.35, 0.9)) if event.value else 0.3
             self._answer(event.time_s + reaction, event.value)
-        elif event.event == "lamp" and event.value in ("granted", "refused"):
+        elif event.event == "lamp" and event.value in ("granted", "refused", *["wait"] * self._asked):
             self._seen_s = event.time_s + _SEES_RESULT_S
 
     def gone(self, time_s: float) -> bool:

@@ -194,7 +194,7 @@ def _why_not(
     source, allowed = decoded.body["source"], manifest["sources"].split(",")
     if not employee:
         return "the pseudonym is nobody's"
-    if source not in allowed:
+    if source not in allowed or source == attested.KIND:
         return f"camera {source} is not allowed by manifest {manifest['version']}"
     if lost is not None and dating.latest_ms > lost[0]:
         return f"after the loss of the device ({lost[1]})"

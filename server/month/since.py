@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from server.allowance.models import CALENDARS, DUES, WORK
-from server.attendance.models import DATINGS, LEGACY_MONTHS, SHIFTS, SITES
+from server.attendance.models import ATTEST_LIMITS, DATINGS, LEGACY_MONTHS, SHIFTS, SITES
 from server.devices.models import device_losses, entries
 from server.month.models import OBJECTIONS
 from server.orders.models import CORRECTIONS, LEAVE, ORDERS
@@ -25,7 +25,13 @@ _KINDS = (
     ("dues", DUES),
     ("objection", OBJECTIONS),
 )
-_COMMON = (("calendars", CALENDARS), ("shifts", SHIFTS), ("sites", SITES), ("months of old marks", LEGACY_MONTHS))
+_COMMON = (
+    ("calendars", CALENDARS),
+    ("shifts", SHIFTS),
+    ("sites", SITES),
+    ("months of old marks", LEGACY_MONTHS),
+    ("limits of attested marks", ATTEST_LIMITS),
+)
 _SHOWN = 4
 
 

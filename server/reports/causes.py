@@ -14,6 +14,7 @@ _COMMON = tuple(
         (r"(\d+) shifts recorded", r"\2 jam kerja dicatat"),
         (r"(\d+) sites recorded", r"\2 lokasi dicatat"),
         (r"(\d+) months of old marks recorded", r"\2 bulan rekaman mesin lama dicatat"),
+        (r"(\d+) limits of attested marks recorded", r"\2 batas rekaman yang disaksikan dicatat"),
         (r"(\d+) entries of devices arrived", r"\2 rekaman perangkat tiba"),
         (r"device (\S+) was revoked", r"perangkat \2 dicabut"),
     )

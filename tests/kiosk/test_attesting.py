@@ -24,7 +24,7 @@ from kiosk.journal import Journal, JournalReader
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
-from kiosk.tries import Tries
+from kiosk.tries import USED_UP, Tries
 from protocol import entry
 from protocol.manifest import Manifest
 from protocol.note import Signer
@@ -131,7 +131,7 @@ def site(embedder):
 
 @pytest.fixture
 def serve(tmp_path, embedder):
-    def run(script, at):
+    def run(script, at, tries=None):
         path, texts = tmp_path / "journal.db", []
         clock = FrameClock(1_790_000_000_000)
         parts = [
@@ -140,7 +140,7 @@ def serve(tmp_path, embedder):
             indicator := Indicator(Pins(), True, texts.append),
             tracker := FaceTracker(),
         ]
-        liveness = LivenessSettings(retries=0, answers=AnswerSettings(latest_s=1.8))
+        liveness = LivenessSettings(answers=AnswerSettings(latest_s=1.8))
         Station(
             camera,
             tracker,
@@ -151,7 +151,7 @@ def serve(tmp_path, embedder):
             journal,
             StationSettings(language="en", liveness=liveness),
             random.Random(4),
-            tries=Tries(),
+            tries=tries or Tries(),
         ).run()
         with closing(JournalReader(path)) as reader:
             entries = [entry.decode(data) for data in reader.read(0, 1000)]
@@ -163,7 +163,7 @@ def serve(tmp_path, embedder):
 
 
 def test_who_answers_no_prompt_is_attested_by_two_who_say_so_after_their_own_marks(serve, site):
-    entries, texts = serve("still=7,still=6.5,stranger:1=9,stranger:2=10?seed=2", site)
+    entries, texts = serve("still=14,still=14,stranger:1=16,stranger:2=16?seed=2", site)
     assert [one.kind for one in entries] == ["boot", "refusal", "refusal", "presence", "presence", "attested"]
     first, own, boss, attested = entries[1], *entries[3:]
     assert attested.body == {
@@ -184,13 +184,6 @@ def test_who_answers_no_prompt_is_attested_by_two_who_say_so_after_their_own_mar
     assert any("Eileen" in text and "attested by two" in text for text in texts)
 
 
-def test_where_the_manifest_does_not_let_attested_marks_count_nobody_is_asked_for_one(serve, site):
-    only = replace(site, manifest=replace(site.manifest, sources=("sim",)))
-    entries, texts = serve("still=7,still=6.5?seed=2", only)
-    assert [one.kind for one in entries] == ["boot", "refusal", "refusal"]
-    assert not any("attest" in text for text in texts)
-
-
 def test_of_whom_nothing_can_be_asked_others_may_attest_at_once(serve, site):
     roster = replace(site.roster, prompt_sets=(PromptSet("", "", EILEEN, 8, ()),))
     entries, texts = serve("person=4?seed=2", replace(site, roster=roster))
@@ -199,3 +192,27 @@ def test_of_whom_nothing_can_be_asked_others_may_attest_at_once(serve, site):
     assert entries[1].body["prompt_set"] == 8
     assert "Eileen: a colleague and a supervisor may attest, look at the camera within 1 minute" in texts
     assert not any("Turn" in text or "Blink" in text for text in texts)
+
+
+def used_up():
+    tries = Tries()
+    for _ in range(tries.settings.a_day):
+        tries.failed(EILEEN, 1_790_000_000_000 - 3_600_000)
+    return tries
+
+
+def test_where_the_manifest_does_not_let_attested_marks_count_nobody_is_asked_for_one(serve, site):
+    only = replace(site, manifest=replace(site.manifest, sources=("sim",)))
+    entries, texts = serve("person=4?seed=2", only, used_up())
+    assert [one.kind for one in entries] == ["boot", "refusal"]
+    assert not any("attest" in text for text in texts)
+
+
+def test_whose_tries_of_the_day_are_used_up_others_may_attest_though_that_was_noted_before(serve, site):
+    tries = used_up()
+    assert tries.note(EILEEN, 1_790_000_000_000 - 3_600_000), "the pause was written down then"
+    entries, texts = serve("person=4?seed=2", site, tries)
+    assert [one.kind for one in entries] == ["boot", "refusal"]
+    assert entries[1].body["reasons"] == [USED_UP]
+    assert entries[1].body["liveness"] == "undetermined"
+    assert "Eileen: a colleague and a supervisor may attest, look at the camera within 1 minute" in texts

@@ -71,6 +71,7 @@ def test_two_words_make_a_mark_that_says_whose(kiosk):
         ({"entry": {"supervisor": 0}}, "no live mark of a supervisor"),
         ({"entry": {"first_try": 1}}, "no try of this person"),
         ({"entry": {"source": "file"}}, "camera file is not allowed"),
+        ({"entry": {"source": "attested"}}, "camera attested is not allowed"),
         ({"entry": {"presented_boottime_ms": 5}}, "not those of the try"),
         ({"refusal": {"liveness": "attack"}}, "was not undetermined but attack"),
         ({"refusal": {"person": None}}, "no try of this person"),
