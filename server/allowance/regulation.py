@@ -150,12 +150,6 @@ class Regulation:
         """Whether the regulation is in force on a date."""
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
-    @property
-    def counts_absence(self) -> bool:
-        """Whether any condition counts absent days, so that an absence matters beyond what the day costs."""
-        conditions = [*(gate.when for gate in self.gates), *(step.when for step in self.steps)]
-        return any(key.startswith("absent_") for when in conditions for key in when)
-
     def assumed_values(self) -> list[Assumed]:
         """Every value marked A, with file, line and key: closing a month needs a decree that adopts them."""
         return [

@@ -33,7 +33,6 @@ MOST_MONTHS = 200
 """More different months of one person than this are not reckoned: the payment waits."""
 
 MARK, ATTESTED, DOCUMENT = "mark", "attested", "document"
-_MOST_DOCUMENTS = 6
 _OPEN = """(SELECT emp FROM mark WHERE uncertain = 1 OR pending = 1
     UNION SELECT emp FROM excuse WHERE counted = 0)"""
 
@@ -261,7 +260,7 @@ class Search:
             facts += [fact for fact in person.facts if fact.kind != DOCUMENT and low <= fact.high and fact.low <= high]
             if not facts:
                 continue
-            if len(perhaps) > _MOST_DOCUMENTS:
+            if 2 ** len(perhaps) > MOST_WAYS:
                 raise _TooManyError(tuple((day, fact) for fact in facts))
             known = person.certain[bisect_left(person.certain, low) : bisect_right(person.certain, high)]
             known += [fact.at for fact in facts if fact.kind == ATTESTED]
