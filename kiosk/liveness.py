@@ -26,6 +26,7 @@ from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
 # Poses that speak against a shot, but not against measuring where the person is.
 _BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
+FOLLOWED = "depth of followed points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,39 +299,35 @@ class Liveness:
     def _accept(self, now_s: float) -> None:
         """A prompt was answered; a turn counts only with its depth measured."""
         assert self._answer is not None
-        assert self._depth is not None
         prompt = self._answer.prompt
-        if prompt in TURNS:
-            residuals = self._depth.of_turn()
-            limits = self._settings.depth
-            if residuals is None:
-                self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
-                return
-            mesh, flow = residuals
-            self._measured += [
-                Reason("mesh depth", mesh, limits.mesh),
-                Reason("depth of followed points", flow, limits.flow),
-            ]
-            if flow <= limits.flat:
-                self._end("attack", [Reason(f"{prompt} is flat", flow, limits.flat)], "screen")
-                return
-            if mesh < limits.mesh or flow < limits.flow:
-                short = Reason("mesh depth", mesh, limits.mesh) if mesh < limits.mesh else None
-                self._fail(now_s, short or Reason("depth of followed points", flow, limits.flow))
-                return
-            nose = self._depth.nose()
-            if nose is None:
-                self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-                return
-            self._measured.append(nose)
-            if (nose.value or 0.0) < limits.nose:
-                self._fail(now_s, Reason("bent like paper", nose.value, limits.nose), wary=True)
-                return
-            self._depths.append(residuals)
+        if prompt in TURNS and not self._is_deep(now_s, prompt):
+            return
         self._blink_seen |= prompt == "blink"
         self._passed.append(prompt)
         self._plan.pop(0)
         self._next(now_s)
+
+    def _is_deep(self, now_s: float, prompt: Prompt) -> bool:
+        """Whether the turn was one of a head; where not, the prompt has failed or all is decided."""
+        assert self._depth is not None
+        residuals, nose, limits = self._depth.of_turn(), self._depth.nose(), self._settings.depth
+        if residuals is None:
+            self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
+            return False
+        mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
+        self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
+        if residuals[1] <= limits.flat:
+            self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
+        elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
+            self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
+        elif nose is None:
+            self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
+        elif (nose.value or 0.0) < limits.nose:
+            self._fail(now_s, Reason("bent like paper", nose.value, limits.nose), wary=True)
+        else:
+            self._depths.append(residuals)
+            return True
+        return False
 
     def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:
         """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but
@@ -405,7 +402,7 @@ class Liveness:
             measured += lit.reasons
         denied = self._passive.denied()
         if denied:
-            self._end("attack", list(denied))
+            self._end("attack", list(denied), "screen" if denied[0].name == "moire" else "")
             return
         unproven = () if lit is not None else self._passive.denied(limits.without_light)
         if unproven:
@@ -413,7 +410,7 @@ class Liveness:
             return
         mesh, flow = min(self._depths, key=lambda pair: pair[1])
         depth = limits.depth
-        measured += [Reason("mesh depth", mesh, depth.mesh), Reason("depth of followed points", flow, depth.flow)]
+        measured += [Reason("mesh depth", mesh, depth.mesh), Reason(FOLLOWED, flow, depth.flow)]
         self._end("live", measured)
 
     # -- helpers -----------------------------------------------------------------------------------------------
