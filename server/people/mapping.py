@@ -70,7 +70,8 @@ class FileMapping:
 
         ImportFailed when two columns would be one; RowsRefused for numbers that are not as `numbers` says.
         """
-        columns = {_plain(theirs): ours for theirs, ours in self.tables.get(name, {}).items()}
+        columns: dict[str, str | None] = {column: column for column in TABLES[name]}
+        columns |= {_plain(theirs): ours for theirs, ours in self.tables.get(name, {}).items()}
         names = [columns.get(_plain(theirs), theirs) for theirs in table.column_names]
         kept = [place for place, ours in enumerate(names) if ours is not None]
         if twice := _twice(names[place] or "" for place in kept):

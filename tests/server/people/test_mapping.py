@@ -43,7 +43,8 @@ def brought(server: Server, *arguments: str):
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])
 def test_an_offices_columns_become_ours(server, suffix):
     path = server.directory / f"employees.{suffix}"
-    rows = [[" nip baru", "NAMA", "ID", "Satker", "Keterangan"], ["197806082008021001", "Ani", "N1", "dinkes", "x"]]
+    rows = [[" nip baru", "NAMA", "ID", "Satker", "Keterangan", "NPWP "]]
+    rows += [["197806082008021001", "Ani", "N1", "dinkes", "x", "01.234"]]
     if suffix == "csv":
         path.write_text("".join(";".join(row) + "\n" for row in rows))
     else:
