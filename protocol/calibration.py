@@ -174,7 +174,7 @@ def alike(rows: Matrix, counts: NDArray[np.intp], threshold: float) -> list[tupl
 
 def starts_of(counts: NDArray[np.intp]) -> NDArray[np.intp]:
     """Where each person's rows begin."""
-    return np.append(0, np.cumsum(counts)[:-1]).astype(np.intp)
+    return (np.cumsum(counts) - counts).astype(np.intp)
 
 
 def normal_tail(values: NDArray[np.floating]) -> tuple[float, float]:
