@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,6 +39,7 @@ _STRAIGHT_DEG = 12.0
 _FOLLOWED_S = 3.0  # as long as a prompt has time
 _BLINKS_WITHIN_S = 12.0  # nineteen of twenty people blink at least once (Bentivoglio et al. 1997: 17 a minute at rest)
 _SHOTS_EVERY_S = 1.0
+_UNREADABLE = {"too_far", "out_of_picture", "too_dark", "too_bright"}
 _LONGEST_S = 60.0
 
 
@@ -157,6 +159,7 @@ class _Watch:
         self._last_s: float | None = None
         self._shots: list[NDArray[np.float32]] = []
         self._shot_s = -np.inf
+        self._ahead: tuple[float, float] | None = None
         self._liveness: tuple[int, Liveness] | None = None
         self._verdict: LivenessVerdict | None = None
 
@@ -170,13 +173,15 @@ class _Watch:
             self._close_turn()
             self._lids = self._last_s = None
             return
-        if not face.quality:
+        if _UNREADABLE.isdisjoint(reason.name for reason in face.quality):
             self._passive.update(frame.image, face, frame.time_s)
-        self._follow(frame, face)
+            self._follow(frame, face)
         self._watch_lids(frame.time_s, face)
-        straight = abs(face.yaw) <= _STRAIGHT_DEG and not face.quality
+        ahead = (face.yaw, face.pitch)
+        off = np.abs(np.subtract(ahead, self._ahead or ahead)).max()
+        straight = not face.quality and off <= LivenessSettings().back_within
         if straight and frame.time_s - self._shot_s >= _SHOTS_EVERY_S and len(self._shots) < 6:
-            self._shot_s = frame.time_s
+            self._shot_s, self._ahead = frame.time_s, self._ahead or ahead
             self._shots.append(_embedder().embed(frame.image, face.box))
 
     def cues(self) -> dict[str, Cue]:
@@ -232,7 +237,8 @@ class _Watch:
         self._depth.update(frame, face, abs(face.yaw - self._start[1].yaw) >= self._answers.turn)
         for name, reason in (
             ("flat", self._depth.flat),
-            ("surroundings", self._depth.carried),
+            # A hand-held camera moves the surroundings of the living too: without a rim, no evidence.
+            ("surroundings", self._depth.carried if self._depth.dark_frame else None),
             ("cut", self._depth.cut),
         ):
             if reason is not None:
@@ -283,8 +289,7 @@ class _Watch:
         limit = LivenessSettings().apart
         if len(self._shots) < 2:
             return Cue("undetermined", None, limit)
-        looks = np.stack(self._shots)
-        apart = float(np.linalg.norm(looks[:, np.newaxis] - looks, axis=2).max())
+        apart = max(float(np.linalg.norm(after - before)) for before, after in pairwise(self._shots))
         return Cue("attack" if apart > limit else "live", apart, limit)
 
 
