@@ -28,7 +28,11 @@ PERSON = "ab" * 16
 def stored(kiosk: Kiosk, table):
     parts = kiosk.server.services()
     with parts.database.read() as connection:
-        rows = connection.execute(select(table).where(table.c.device == kiosk.name)).mappings().all()
+        rows = (
+            connection.execute(select(table).where(table.c.device == kiosk.name).order_by(*table.primary_key))
+            .mappings()
+            .all()
+        )
     parts.database.close()
     return rows
 

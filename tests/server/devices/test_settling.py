@@ -90,7 +90,8 @@ def test_entries_are_dated_as_by_all_contacts_whatever_the_cutoff(kiosk, steps):
 def kept(kiosk):
     parts = kiosk.server.services()
     with parts.database.read() as connection:
-        rows = connection.execute(select(contacts).where(contacts.c.device == kiosk.name)).mappings().all()
+        query = select(contacts).where(contacts.c.device == kiosk.name).order_by(contacts.c.contact)
+        rows = connection.execute(query).mappings().all()
     parts.database.close()
     return rows
 

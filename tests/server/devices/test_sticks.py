@@ -49,7 +49,11 @@ def fill(stick: Path, kiosk: Kiosk, *spans: tuple[int, int], log: list[bytes] | 
 def stored(kiosk: Kiosk, table):
     parts = kiosk.server.services()
     with parts.database.read() as connection:
-        rows = connection.execute(select(table).where(table.c.device == kiosk.name)).mappings().all()
+        rows = (
+            connection.execute(select(table).where(table.c.device == kiosk.name).order_by(*table.primary_key))
+            .mappings()
+            .all()
+        )
     parts.database.close()
     return rows
 
