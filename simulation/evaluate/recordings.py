@@ -32,7 +32,7 @@ from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.passive import Passive, speaks
 from kiosk.replay import PHOTO_SUFFIXES
 from kiosk.values import Face, Frame, LivenessVerdict, Reason
-from simulation.evaluate.pad import COMBINED, LIVING, Cue, Shown, combined
+from simulation.evaluate.pad import COMBINED, LIVING, Cue, Shown, Verdict, combined
 
 _COLUMNS = ("path", "label", "species")
 _STRAIGHT_DEG = 12.0
@@ -196,10 +196,10 @@ class _Watch:
         found |= {"turn": self._turn(), "nose": self._nose(), "blink": self._blink(), "one_person": self._one_person()}
         for name in ("flat", "surroundings", "cut"):
             reason = self._evidence.get(name)
-            silent: Cue = Cue("live" if self._moved >= 3 else "undetermined")
-            found[name] = Cue("attack", reason.value, reason.threshold) if reason is not None else silent
-        looped = "undetermined" if self._still else "attack" if self._looped else "live"
-        found["repeated_pictures"] = Cue(looped, float(self._looped))  # type: ignore[arg-type]
+            silent: Verdict = "undetermined" if self._still or self._moved < 3 else "live"
+            found[name] = Cue("attack", reason.value, reason.threshold) if reason is not None else Cue(silent)
+        looped: Verdict = "undetermined" if self._still else "attack" if self._looped else "live"
+        found["repeated_pictures"] = Cue(looped, float(self._looped))
         return found
 
     def verdict(self) -> LivenessVerdict:
@@ -287,7 +287,7 @@ class _Watch:
 
     def _one_person(self) -> Cue:
         limit = LivenessSettings().apart
-        if len(self._shots) < 2:
+        if self._still or len(self._shots) < 2:
             return Cue("undetermined", None, limit)
         apart = max(float(np.linalg.norm(after - before)) for before, after in pairwise(self._shots))
         return Cue("attack" if apart > limit else "live", apart, limit)
