@@ -34,11 +34,11 @@ def remote_logs(connection: HTTPConnection, path: str = "/v1/logs") -> Iterator[
     read = {"device": str, "key": str, "size": int, "changes": lambda texts: [b64decode(text) for text in texts]}
     for name, key, size, changes in _rows(connection, path, read):
         mine = f"{path}/{quote(name, safe='')}"
-        held, first = [], 1
-        fields = {"size": int, "note": str.encode, "frontier": b64decode}
+        held, first, fields = [], 1, {"size": int, "note": str.encode, "frontier": b64decode}
         while first <= size and (page := _rows(connection, f"{mine}/checkpoints?from={first}", fields)):
             held += [row for row in page if first <= row[0] <= size]  # what the log grew by meanwhile is left out
             first = max(first, page[-1][0]) + 1
+        held = held or [(size, b"", b"")] * (size > 0)  # entries are stated, and none of them is signed
         yield DeviceLog(name, [key] if key else [], held, _entries(connection, mine, size), True, changes)
 
 

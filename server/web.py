@@ -64,7 +64,7 @@ async def bounded_body(request: Request, parts: Annotated[Services, Depends(serv
     request.state.heard_ms = parts.clock.now_ms()
     too_large = HTTPException(413, f"the body is longer than {MAX_BODY} bytes: send smaller batches")
     stated = request.headers.get("content-length", "0")
-    if stated.isdigit() and int(stated) > MAX_BODY:
+    if stated.isdecimal() and int(stated) > MAX_BODY:
         raise too_large
     if "device" in request.path_params:
         await run_in_threadpool(parts.authenticator.expect, request.headers.get("authorization"))

@@ -1,5 +1,6 @@
 """A server's address as a source: the routes of the server, spoken to over loopback."""
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +156,16 @@ def test_an_answer_that_is_nonsense_is_said_to_be(
     said = hadir_audit(command, address)
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert said.err.isascii()
+
+
+def test_entries_that_are_stated_and_not_served_are_missed(liar: tuple[dict[str, bytes], str]) -> None:
+    answers, address = liar
+    key = str(Signer.generate("hadir.test/device/K01").verifier)
+    answers["/v1/logs"] = json.dumps([{"device": "K01", "key": key, "size": 3, "changes": []}]).encode()
+    answers["/v1/logs/K01/entries"] = b""
+    said = hadir_audit("verify", address)
+    assert said.code == 1
+    assert "K01: checkpoint: entries 0 to 2" in said.out
 
 
 def test_entries_longer_than_any_that_is_taken_today_are_read_page_by_page(tmp_path: Path) -> None:
