@@ -10,13 +10,13 @@ from typing import Literal
 Use = Literal["off", "log", "deny"]
 """What becomes of a cue: not measured; measured and written down; measured, and beyond its threshold an attack."""
 
-ABOVE = {"moire": 1.0, "bezel": 0.9, "specular": 0.03, "colour_texture": 0.6, "model": 0.5}
+ABOVE = {"moire": 1.0, "bezel": 0.62, "specular": 0.03, "colour_texture": 0.6, "model": 0.5}
 """The value above which each cue speaks of an attack, where the site has not found its own.
 
 `moire`: decades by which the strongest fine pattern stands out of its surroundings in the spectrum. `bezel`: share of
-the face's height along which straight edges stand on both sides. `specular`: share of the face that is as white as the
-picture gets. `colour_texture`: detail of the chroma over that of the luma. `model`: 1 less the model's probability of a
-living face.
+the face's height along which a straight strip stands on both sides. `specular`: share of the face that is as white as
+the picture gets. `colour_texture`: detail of the chroma over that of the luma. `model`: 1 less the model's probability
+of a living face.
 """
 
 

@@ -60,7 +60,7 @@ class LivenessSettings:
     pool: tuple[Prompt, ...] = POOL
     blink: bool = True
     light: LightSettings | None = None
-    without_light: tuple[str, ...] = ("moire",)
+    without_light: tuple[str, ...] = ("moire", "bezel")
     passive: PassiveSettings = field(default_factory=PassiveSettings)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     depth: DepthSettings = field(default_factory=DepthSettings)

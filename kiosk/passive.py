@@ -23,6 +23,8 @@ from kiosk.values import Face, Reason
 
 _SIDE = 128
 _FACE = 48  # width of the face in the picture in which a bezel is sought
+_LEANS = np.linspace(-0.18, 0.18, 13)
+_STRIP = range(2, 8)  # its width there
 _MODEL_SIDE = 80
 
 
@@ -82,8 +84,8 @@ def moire(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> fl
 
 
 def bezel(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
-    """Share of the rows from brow to chin that one straight, nearly upright edge crosses, on the weaker side: the rim
-    of a display, or of a sheet. A door frame behind somebody is one too."""
+    """Share of the rows from brow to chin that one straight, nearly upright strip with two clear edges crosses, on the
+    weaker side: the rim of a display, or the border of a sheet. Door frames on both sides of a head are such, too."""
     x, y, w, h = face.box
     if w < 12:
         return None
@@ -97,7 +99,7 @@ def bezel(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> fl
     # Clear of the cheeks and hair, whose outline is round anyway.
     margin = round(0.55 * _FACE)
     sides = edges[:, : _FACE + _FACE // 2 - margin], edges[:, _FACE + _FACE // 2 + margin :]
-    return min(_straightest(side) for side in sides)
+    return min(_straightest_strip(side) for side in sides)
 
 
 def specular(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
@@ -187,19 +189,19 @@ def _spectrum_of(side: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     return window, ring
 
 
-def _straightest(edges: NDArray[np.float32]) -> float:
-    """Share of the rows in which one straight line, up to about 10 degrees from upright, meets a clear edge of one
-    direction."""
+def _straightest_strip(edges: NDArray[np.float32]) -> float:
+    """Share of the rows in which both edges of one straight strip, up to about 10 degrees from upright and a sixth of a
+    face wide, are clear: the weaker edge's."""
     high, wide = edges.shape
     clear = 6.0 + 2.0 * float(np.median(np.abs(edges)))
+    rise, fall = (cv2.dilate(sign * edges, np.ones((1, 3), np.uint8)) >= clear for sign in (1.0, -1.0))
+    rows = np.arange(high)[:, np.newaxis]
     best = 0.0
-    rows = np.arange(high)
-    for sign in (1.0, -1.0):
-        met = (cv2.dilate(sign * edges, np.ones((1, 3), np.uint8)) >= clear).astype(np.float32)
-        for lean in np.linspace(-0.18, 0.18, 13):
-            shift = np.round(lean * (rows - high / 2)).astype(int)
-            columns = np.arange(wide)[np.newaxis] + shift[:, np.newaxis]
-            inside = (columns >= 0) & (columns < wide)
-            line = np.where(inside, met[rows[:, np.newaxis], columns.clip(0, wide - 1)], 0.0).mean(axis=0)
-            best = max(best, float(line.max()))
+    for lean in _LEANS:
+        columns = np.arange(wide) + np.round(lean * (rows - high / 2)).astype(int)
+        inside, columns = (columns >= 0) & (columns < wide), columns.clip(0, wide - 1)
+        up, down = ((met[rows, columns] & inside).mean(axis=0) for met in (rise, fall))
+        for gap in _STRIP:
+            there = np.maximum(np.minimum(up[:-gap], down[gap:]), np.minimum(down[:-gap], up[gap:]))
+            best = max(best, float(there.max()))
     return best
