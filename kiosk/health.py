@@ -24,7 +24,7 @@ from protocol.errors import ProtocolError
 from protocol.release import Release, named_release
 
 _DEFENDS = {
-    "none": "no lamp is configured: a screen steered to answer the prompts is refused only where its rim or pixels show",
+    "none": "no lamp is configured: a screen steered to answer the prompts is refused only if its rim or pixels show",
     "lamp": "prompts and light code",
 }
 _KEPT_BY = {
