@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, Integer, Table, Text, func, select
 
@@ -21,13 +21,20 @@ class FactKind:
     columns: tuple[str, ...]
 
 
+class Change(NamedTuple):
+    """A row that supersedes another: its key, and of each column that differs what it was and is."""
+
+    key: tuple[str, ...]
+    columns: dict[str, tuple[str, str]]
+
+
 @dataclass
 class Recorded:
-    """What recording did, row by row: counts, and the keys that changed."""
+    """What recording did, row by row: counts, and what changed."""
 
     new: int = 0
     unchanged: int = 0
-    changed: list[tuple[str, ...]] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
 
 
 def fact_kind(name: str, columns: Iterable[str], key: tuple[str, ...]) -> FactKind:
@@ -82,7 +89,8 @@ def record(
         if before is None:
             result.new += 1
         else:
-            result.changed.append(key)
+            differ = {name: (before[name], value) for name, value in row.items() if before[name] != value}
+            result.changed.append(Change(key, differ))
         new.append(
             row
             | {

@@ -71,6 +71,10 @@ _NAMES = {
     "iuran pensiun dan hari tua tahun berjalan": "the year's pension contributions so far",
     "kelas jabatan": "the class of the post",
 }
+# What the engine calls papers by, at the beginning of a reason or in its list of what is undecided.
+_PAPERS = {"leave": "cuti", "order": "surat tugas", "correction": "koreksi"}
+_PAPER = re.compile(rf"(^|[:;,)] )({'|'.join(_PAPERS)})(?= \S)")
+_AMOUNT = re.compile(r"-?\d{1,3}(\.\d{3})+")
 # What a later payment adds to the text of a line.
 _CHANGED = re.compile(r": semula (\S+), menjadi (\S+)$")
 _LATER = re.compile(r" atas susulan, dibayar (\d{4}-\d\d)$")
@@ -119,5 +123,15 @@ def english(part: str) -> str:
     for pattern, phrase in _PHRASES:
         found = pattern.fullmatch(part)
         if found:
-            return phrase.format(*(_NAMES.get(text, text) for text in found.groups()))
+            return phrase.format(*(_NAMES.get(text, _grouped(text)) for text in found.groups()))
     return part
+
+
+def indonesian(reason: str) -> str:
+    """Why a payment is held or is none, with the papers in it by their Indonesian names."""
+    return _PAPER.sub(lambda found: found[1] + _PAPERS[found[2]], reason)
+
+
+def _grouped(text: str) -> str:
+    """An amount with its thousands as English has them; anything else as it is."""
+    return text.replace(".", ",") if _AMOUNT.fullmatch(text) else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import fill
@@ -16,8 +16,10 @@ from rich.table import Table
 
 from server import config
 from server.allowance import regulation as regulations
+from server.allowance.catalogue import indonesian
 from server.allowance.regulation import Regulation
 from server.errors import Refused
+from server.reports.language import Language
 from server.reports.safe import clean
 from server.services import Services, open_services
 
@@ -129,6 +131,22 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     for row in shown:
         table.add_row(*row)
     console.print(table)
+
+
+def show_unresolved(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print what of a month waits for an answer, where anything does: the first of it."""
+    if not rows:
+        return
+    show_table(
+        f"waiting for an answer: {len(rows)}" + (f", the first {SHOWN}" if len(rows) > SHOWN else ""),
+        ("employee", "what", "reason"),
+        [(row["employee_id"], row["what"], indonesian(row["reason"])) for row in rows[:SHOWN]],
+    )
+
+
+def rupiah(value: int) -> str:
+    """An amount as Indonesians write it."""
+    return Language("id").rupiah(value)
 
 
 def shown_time(time_ms: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from server.allowance import month
-from server.commands.common import SHOWN, Commands, opened, show_table
+from server.commands.common import Commands, opened, rupiah, show_table, show_unresolved
 from server.reports.safe import clean
 
 
@@ -34,13 +34,7 @@ def _close(options: argparse.Namespace) -> None:
         ("status", "employees"),
         ((status, count) for status, count in summary["status"].items()),
     )
-    print(f"payable: Rp{summary['payable_net']:,}".replace(",", "."))
-    if done.unresolved:
-        rows = [tuple(row.values()) for row in done.unresolved]
-        show_table(
-            f"waiting for an answer: {len(rows)}" + (f", the first {SHOWN}" if len(rows) > SHOWN else ""),
-            ("employee", "what", "reason"),
-            rows[:SHOWN],
-        )
+    print(f"payable: {rupiah(summary['payable_net'])}")
+    show_unresolved(done.unresolved)
     for note in done.notes:
         print(clean(note))

@@ -8,6 +8,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from server import facts
 from server.commands.common import SHOWN, Commands, by, day, instant, opened, regulation_of, show_table
 from server.enrolment import service as enrolment
 from server.errors import ImportFailed
@@ -16,6 +17,9 @@ from server.people import service as people
 from server.people.mapping import FileMapping
 from server.reports.atomic import whole_file
 from server.reports.safe import clean, csv_text
+
+_LONG = 60
+"""Characters of a value above which a change is told by its column alone."""
 
 
 def register(commands: Commands) -> None:
@@ -122,9 +126,7 @@ def _import(options: argparse.Namespace) -> None:
         print("the configuration names no regulation: whether it knows classes, kinds and measures was not looked at")
     for report in reports:
         name = report.source.path.name
-        changed = [f"{name}: changed: {' '.join(part for part in key if part)}" for key in report.recorded.changed]
-        if len(changed) == len(report.decided):
-            changed = []
+        changed = [f"{name}: changed: {_changed(change)}" for change in _others(report)]
         for lines in (report.problems, report.notes, report.decided, changed):
             for line in lines[:SHOWN]:
                 print(clean(str(line)))
@@ -152,6 +154,21 @@ def _import(options: argparse.Namespace) -> None:
         print(f"{waiting} rows wait: another officer decides as the files say with: hadir server import … --decide")
 
 
+def _others(report: importing.FileReport) -> list[facts.Change]:
+    """What changed in a file otherwise than by a decision."""
+    changed = report.recorded.changed
+    return [] if len(changed) == len(report.decided) else changed
+
+
+def _changed(change: facts.Change) -> str:
+    """Which row changed, and each column from what to what; long texts by the column's name alone."""
+    told = [
+        column if max(map(len, values)) > _LONG else f"{column} {values[0] or '—'} → {values[1] or '—'}"
+        for column, values in change.columns.items()
+    ]
+    return f"{' '.join(part for part in change.key if part)}: {', '.join(told)}"
+
+
 def _write_report(path: Path, reports: Sequence[importing.FileReport]) -> None:
     """All that is said of rows, a line each."""
     with whole_file(path) as stream:
@@ -163,4 +180,7 @@ def _write_report(path: Path, reports: Sequence[importing.FileReport]) -> None:
                 for one in getattr(report, what):
                     told = (one.file, one.row or "", one.column, one.employee_id, one.message)
                     writer.writerow((what, *(csv_text(str(cell)) for cell in told)))
+            for change in _others(report):
+                told = (report.source.path.name, "", "", "", _changed(change))
+                writer.writerow(("changed", *(csv_text(cell) for cell in told)))
         text.detach()

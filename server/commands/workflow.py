@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from server.commands.common import SHOWN, Commands, by, day, instant, opened, show_table, shown_time
+from server.commands.common import (
+    SHOWN,
+    Commands,
+    by,
+    day,
+    instant,
+    opened,
+    rupiah,
+    show_table,
+    show_unresolved,
+    shown_time,
+)
 from server.errors import Refused
 from server.month import objections, pp94, recompute, susulan, workflow
 from server.reports.safe import clean
@@ -162,12 +173,10 @@ def _draft(options: argparse.Namespace) -> None:
     summary = done.result.summary
     counts = ", ".join(f"{status} {count}" for status, count in summary["status"].items())
     print(f"draft of {options.month}, {options.agency or 'all agencies'}: {counts}")
-    if done.unresolved:
-        show_table(
-            f"waiting for an answer: {len(done.unresolved)}",
-            ("employee", "what", "reason"),
-            [(row["employee_id"], row["what"], row["reason"]) for row in done.unresolved[:SHOWN]],
-        )
+    print(f"payable: {rupiah(summary['payable_net'])}")
+    show_unresolved(done.unresolved)
+    if len(done.unresolved) > SHOWN:
+        print(f"whose payments wait, all of them: hadir server report {options.month} --only held --out reports")
 
 
 def _review(options: argparse.Namespace) -> None:
@@ -251,7 +260,7 @@ def _susulan(options: argparse.Namespace) -> None:
             [[row[name] or ("—" if name == "reason" else 0) for name in _PAYMENT] for row in one.payments[:SHOWN]],
         )
         net = sum(row["net"] for row in one.payments if row["status"] == "payable")
-        print(f"{len(one.payments)} people, net {net:,}".replace(",", ".") + f"; {len(one.waiting)} still wait")
+        print(f"people {len(one.payments)}, net {rupiah(net)}; still waiting {len(one.waiting)}")
         if one.left_out:
             print(clean(f"left to another officer: {', '.join(one.left_out)}"))
 

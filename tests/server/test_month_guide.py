@@ -24,6 +24,7 @@ from server.services import open_services
 
 GUIDE, IN_INDONESIAN = (ROOT / "docs" / name for name in ("month.md", "bulan.md"))
 BEGIN = "2026-11-01T08:00:00+09:00"
+SUSULAN = "server susulan 2026-10 --by rina"
 DIFFERS = re.compile(r"(?:server|tpp) compare ")
 
 
@@ -156,6 +157,7 @@ def test_the_reports_say_that_unsigned_marks_count_and_whose_decree_adopts_what(
 
 
 def test_the_late_letter_is_paid_as_susulan_and_the_locked_month_stays(office):
+    assert re.search(r"^people 1, net Rp[\d.]+; still waiting \d+$", office.said[SUSULAN], re.MULTILINE)
     (folder,) = office.directory.glob("reports/*")
     with (folder / "susulan.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

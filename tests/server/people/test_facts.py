@@ -24,7 +24,8 @@ def test_a_change_supersedes_and_the_past_can_be_asked_for(idle):
     with parts.database.write() as connection:
         assert record(connection, [{"employee_id": "X1", "name": "Ani"}]).new == 1
         assert record(connection, [{"employee_id": "X1", "name": "Ani"}], NOW_MS + 1).unchanged == 1
-        assert record(connection, [{"employee_id": "X1", "name": "Ina"}], NOW_MS + 2).changed == [("X1",)]
+        changed = record(connection, [{"employee_id": "X1", "name": "Ina"}], NOW_MS + 2).changed
+        assert changed == [(("X1",), {"name": ("Ani", "Ina")})]
         assert names(connection) == {"X1": "Ina"}
         assert names(connection, NOW_MS + 1) == {"X1": "Ani"}
     parts.database.close()

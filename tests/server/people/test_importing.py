@@ -85,7 +85,9 @@ def test_a_dry_run_reports_and_records_nothing(office, folder):
 def test_a_changed_row_supersedes_and_is_named(office, folder):
     imported(office, folder)
     (folder / "leave.csv").write_text((folder / "leave.csv").read_text().replace("approved", "cancelled"))
-    assert "leave.csv: changed: N1 annual 2026-10-05" in imported(office, folder)
+    changed = "N1 annual 2026-10-05: status requested → cancelled"
+    assert f"leave.csv: changed: {changed}" in imported(office, folder, "--report", str(folder / "told.txt"))
+    assert f"changed,leave.csv,,,,{changed}" in (folder / "told.txt").read_text()
     assert leave(office) == [("N1", "cancelled")]
 
 
