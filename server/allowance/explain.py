@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from server.allowance.catalogue import Words
+from server.allowance.catalogue import Words, indonesian
 from server.allowance.compute import Result
 from server.allowance.regulation import WORKING
 from server.errors import NotFound
@@ -71,7 +71,8 @@ def explain(result: Result, employee_id: str, language: str = "id") -> str:
     for line in result.lines.filter(pc.equal(result.lines["employee_id"], employee_id)).to_pylist():
         text += _line(line, result, language)
     text += ["", f"{'':8}{words['net']:<58}{_rupiah(payment['net'], language):>18}"]
-    reason = payment["reason"] if language == "id" else Words.of(result.summary).reason(payment["reason"])
+    tell = indonesian if language == "id" else Words.of(result.summary).reason
+    reason = tell(payment["reason"])
     text.append(words["status"][payment["status"]].format(reason=reason))  # type: ignore[index]
     source = f"{result.summary['regulation_name']} ({result.summary['regulation_sha256'][:12]})"
     return "\n".join([*text, "", f"{source}, engine {result.summary['engine']}", ""])

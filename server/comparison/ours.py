@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from server.allowance.catalogue import Words
+from server.allowance.catalogue import Words, indonesian
 from server.comparison.values import ITEMS, OurDay, OurLine, OurPerson
 from server.reports.model import Rows
 
@@ -43,9 +43,8 @@ def _person(
             amounts[part] = amounts.get(part, 0) + sign * line.rupiah
     reason = pay.get("reason") or ""
     texts = {name: str(known.get(name) or "") for name in ("nip", "name", "agency", "golongan", "job_class")}
-    return OurPerson(
-        pay["employee_id"], amounts, pay["status"], reason, words.reason(reason), tuple(lines), tuple(days), **texts
-    )
+    told = indonesian(reason), words.reason(reason)
+    return OurPerson(pay["employee_id"], amounts, pay["status"], *told, tuple(lines), tuple(days), **texts)
 
 
 def _line(row: Mapping[str, Any], words: Words) -> OurLine:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from server.allowance.catalogue import indonesian
 from server.errors import ReportRefused
 from server.reports.lists import AttestedMark, Lists
 
@@ -210,7 +211,7 @@ class EmployeeMonth:
 
     def why(self, language: str) -> str:
         """The reason of the status, in `id` or `en`; Indonesian where nobody translated."""
-        return self.reason if language == "id" else self.reason_english or self.reason
+        return indonesian(self.reason) if language == "id" else self.reason_english or self.reason
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from server.reports.write import write_reports
 
 pytest.importorskip("pyarrow", reason="pyarrow does not import beside this numpy", exc_type=ImportError)
 
-from server.allowance.catalogue import Words
+from server.allowance.catalogue import Words, indonesian
 from server.allowance.compute import compute
 from server.allowance.inputs import read_inputs
 from server.allowance.regulation import load
@@ -89,6 +89,13 @@ REASONS = (
     "langkah pajak ter tidak dapat diterapkan pada susulan",
     "ptkp belum ada atau tanpa tarif",
 )
+
+
+def test_papers_and_amounts_in_a_reason_are_told_in_the_readers_language() -> None:
+    held = "2026-10-05: belum diputuskan: leave 445/2, order order ST-1: I, TK; jumlah bersih Rp-1.000 sampai Rp2.500.000"
+    assert indonesian(held) == held.replace("leave 445", "cuti 445").replace("order order", "surat tugas order")
+    assert indonesian("correction 7: jenis 'x' tidak ada dalam peraturan").startswith("koreksi 7: ")
+    assert Words().reason(held).endswith("; net Rp-1,000 to Rp2,500,000")
 
 
 @pytest.mark.parametrize("reason", REASONS)
