@@ -311,7 +311,7 @@ def _papers(options: argparse.Namespace) -> None:
         rows = papers.listed(connection, options.what, parts.clock.now_ms(), waiting=not options.all)
     columns = ["number", "employee", "name", "kind", "from", "to", "why", "document", "state", "by", "recorded"]
     show_table(
-        f"{len(rows)} {options.what}s" + ("" if options.all else " waiting"),
+        f"{options.what}: {len(rows)}" + ("" if options.all else " waiting"),
         [*columns, "instead of"] if options.all else columns,
         (_cells(row)[: len(columns) + options.all] for row in rows),
     )

@@ -61,6 +61,8 @@ def request(
     check_kind(what, row["kind"], excuses)
     _refuse_held(connection, what, [row], now_ms)
     odd = oddities(connection, [row["employee_id"]], row["from"], row.get("to", ""), now_ms)
+    if excuses is not None and excuses.needs_document and not document:
+        odd.append("names no document: the regulation counts it only with one; --document")
     asked = dict(row) | {"document": document, "status": REQUESTED}
     facts.record(connection, KINDS[what], [asked], by=by, document=document, now_ms=now_ms)
     return odd
@@ -303,7 +305,8 @@ def _refuse_held(connection: Connection, what: str, rows: Sequence[Mapping[str, 
         if before is not None and before["status"] not in IGNORED:
             raise Conflict(
                 f"{row['employee_id']} has this {what} already: number {before['fact']}, {before['status']}, "
-                f"document {before['document'] or '—'}"
+                f"document {before['document'] or '—'}; to ask for another instead, take this one back first: "
+                f"hadir server {what} withdraw {before['fact']}"
             )
 
 

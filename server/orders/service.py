@@ -196,5 +196,8 @@ def _rows(connection: Connection, order_id: str, employee_id: str, now_ms: int) 
         if (row["order_id"], row["employee_id"]) == (order_id, employee_id)
     ]
     if not rows:
-        raise NotFound(f"there is no order {order_id!r} for {employee_id!r}; see: hadir server order list")
+        raise NotFound(
+            f"there is no order {order_id!r} for {employee_id!r}: name another with --employee ID; "
+            "see: hadir server order list"
+        )
     return rows
