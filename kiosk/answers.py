@@ -95,7 +95,8 @@ class Answer:
         if wrong is not None:
             self.reason, self.wrong = wrong, True
             return "failed"
-        if self._done(measure):
+        # Everybody blinks now and then: one right after the prompt is no answer to it, and no wrong one.
+        if self._done(measure) and not (self.prompt == "blink" and after_s < self._settings.earliest_s):
             self.answered_s = measure.time_s
             if after_s < self._settings.earliest_s:
                 self.reason = Reason(f"{self.prompt} answered too early", after_s, self._settings.earliest_s, " s")

@@ -316,7 +316,7 @@ class Liveness:
             return False
         mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
         self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
-        if residuals[1] <= limits.flat:
+        if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
         elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
             self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)

@@ -77,6 +77,13 @@ def test_a_blink_of_human_length_is_an_answer_at_any_frame_rate(fps: float, shut
     assert watch("blink", blink(0.6, shut_for_s, fps))[0] == "answered"
 
 
+def test_a_blink_of_itself_right_after_the_prompt_is_neither_an_answer_nor_a_wrong_one() -> None:
+    by_itself = blink(0.04, 0.1, 30.0)
+    assert watch("blink", by_itself)[0] == "waiting"
+    asked_for = [(t, changed) for t, changed in blink(0.7, 0.2, 30.0) if t > by_itself[12][0]]
+    assert watch("blink", by_itself[:13] + asked_for)[0] == "answered"
+
+
 def test_eyes_that_stay_shut_are_no_blink() -> None:
     assert watch("blink", blink(0.5, 1.2, 15.0))[0] == "waiting"
 
