@@ -100,7 +100,7 @@ def write_reports(
             built = (build(report, say) for build in builders.values())
             documents = [document for document in built if document is not None]
             if not documents:
-                raise ReportRefused(f"{report.agency.name} {report.month} has no such list")
+                raise ReportRefused(f"{report.agency.name} {report.month} has no such list: {', '.join(builders)}")
             for form, files in chosen:
                 for name, write in files(documents):
                     path = directory / folder / f"{_stem(name, builders, say)}.{form}"

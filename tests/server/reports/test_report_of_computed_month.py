@@ -92,7 +92,7 @@ REASONS = (
 
 
 def test_papers_and_amounts_in_a_reason_are_told_in_the_readers_language() -> None:
-    held = "2026-10-05: belum diputuskan: leave 445/2, order order ST-1: I, TK; jumlah bersih Rp-1.000 sampai Rp2.500.000"
+    held = "2026-10-05: belum diputuskan: leave 445/2, order order ST-1: I; jumlah bersih Rp-1.000 sampai Rp2.500.000"
     assert indonesian(held) == held.replace("leave 445", "cuti 445").replace("order order", "surat tugas order")
     assert indonesian("correction 7: jenis 'x' tidak ada dalam peraturan").startswith("koreksi 7: ")
     assert Words().reason(held).endswith("; net Rp-1,000 to Rp2,500,000")
