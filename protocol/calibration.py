@@ -157,8 +157,7 @@ def alike(rows: Matrix, counts: NDArray[np.intp], threshold: float) -> list[tupl
     """
     starts = starts_of(counts)
     people, cohort = People.of(rows, starts), Cohort.of(rows, len(counts))
-    ends = np.append(starts[1:], len(rows))
-    corrections = [cohort.correction(rows[a:b]) for a, b in zip(starts, ends, strict=True)]
+    corrections = [cohort.correction(rows[a:b]) for a, b in zip(starts, starts + counts, strict=True)]
     found: dict[tuple[int, int], float] = {}
     for first in range(0, len(counts), _BLOCK):
         block = slice(first, first + _BLOCK)

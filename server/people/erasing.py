@@ -2,7 +2,7 @@
 
 A pseudonym is a keyed hash: without the key the entries of the logs, which stay as they were signed, are nobody's.
 What would lead from an entry to the person goes with the key: templates, datings, and of stored months the days
-and what their lines say of days. What was paid stays, and so do the facts that no entry is in (docs/server.md).
+and what their lines say of days. Marks of old machines, which stand under the person's own name, go too. What was paid stays, and so do the facts that no entry is in (docs/server.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import Connection, delete, func, select
 from protocol.note import Signer
 from server import facts
 from server.allowance.models import run_tables, runs
-from server.attendance.models import DATINGS
+from server.attendance.models import DATINGS, legacy_marks
 from server.devices.models import sealed_galleries
 from server.enrolment import service as enrolment
 from server.enrolment.models import PROMPT_SETS, despite_duplicates, enrol_codes, enrolments, galleries
@@ -144,6 +144,7 @@ def _destroy(connection: Connection, employee_id: str, signer: Signer, now_ms: i
     connection.execute(delete(enrol_codes).where(enrol_codes.c.employee == employee_id))
     for kind in (DATINGS, PROMPT_SETS):
         connection.execute(delete(kind.table).where(kind.table.c.employee_id == employee_id))
+    connection.execute(delete(legacy_marks).where(legacy_marks.c.employee_id == employee_id))
     for run, _ in _runs(connection):
         if employee_id in _people(connection, run):
             _strip(connection, run, employee_id)

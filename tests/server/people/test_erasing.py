@@ -110,6 +110,15 @@ def test_what_leads_from_the_logs_to_the_person_is_gone_and_the_logs_are_whole(s
     assert "erased already" in server.command("person", "erase", "E2", "--document", "BA/2", "--by", "rina").err
 
 
+def test_marks_of_old_machines_go_too(server, tmp_path):
+    (tmp_path / "log.csv").write_text("employee_id,at\nE2,2026-10-05T07:20:00+09:00\nE3,2026-10-05T07:21:00+09:00\n")
+    done = server.command("legacy", "import", str(tmp_path / "log.csv"), "--document", "log", "--by", "rina")
+    assert done.code == 0, done.err
+    assert erase(server).code == 0
+    with closing(sqlite3.connect(server.directory / "state" / "server.db")) as connection:
+        assert connection.execute("SELECT employee_id FROM legacy_marks").fetchall() == [("E3",)]
+
+
 def test_the_galleries_that_held_the_templates_are_gone_and_the_kiosk_gets_another(server):
     parts = server.services()
     assert erase(server).code == 0
