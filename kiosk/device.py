@@ -141,8 +141,12 @@ def refreshed(state_dir: Path, device: Device) -> Device:
 
 
 def adopt_roots(state_dir: Path, device: Device, notes: Iterable[bytes]) -> Device:
-    """Keep those of the notes that lead on from the root that is believed; the device with the last of them."""
-    for note, version, _ in follow(device.root, notes):
+    """Keep those of the notes that lead on from the root that is believed; the device with the last of them.
+
+    None takes the place of one by which that root is believed, whatever version it states.
+    """
+    first = (*device.former_roots, device.root)[0]
+    for note, version, _ in follow(first, [*_notes(state_dir / _ROOTS), *notes])[len(device.former_roots) :]:
         write_durably(state_dir / _ROOTS / f"{version}.note", note)
     return refreshed(state_dir, device)
 

@@ -109,6 +109,7 @@ def first_received(connection: Connection, device: str, since_ms: int) -> int:
 def verified(connection: Connection, device: str, first: int, cutoff_ms: int) -> list[Stored]:
     """Entries as stored, received by `cutoff_ms`, from `first` or a little before it on.
 
+    What lies in a log before something that was received by then was, too, whatever a clock that had stepped said.
     Conflict when they do not lead from the checkpoint before them to the last: the device signed both. What lies before
     is not looked at: whoever alters it changes nothing of these, and `hadir audit verify` finds it.
     """
@@ -120,7 +121,9 @@ def verified(connection: Connection, device: str, first: int, cutoff_ms: int) ->
     size = connection.execute(select(logs.c.size).where(logs.c.device == device)).scalar()
     newest = connection.execute(select(func.max(checkpoints.c.size)).where(checkpoints.c.device == device)).scalar()
     query = select(entries.c.seq, entries.c.bytes, entries.c.received_ms, entries.c.contact).where(
-        entries.c.device == device, entries.c.seq >= (start.size if start else 0), entries.c.received_ms <= cutoff_ms
+        entries.c.device == device,
+        entries.c.seq >= (start.size if start else 0),
+        (entries.c.seq < (end.size if end else 0)) | (entries.c.received_ms <= cutoff_ms),
     )
     rows = [Stored(*row) for row in connection.execute(query.order_by(entries.c.seq))]
     try:

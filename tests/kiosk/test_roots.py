@@ -146,6 +146,16 @@ def test_a_root_that_was_damaged_on_the_card_comes_again(kiosk, damage):
     assert load_device(kiosk.directory).root == kiosk.server.parts.keyring.root
 
 
+def test_no_later_note_takes_the_place_of_one_by_which_a_root_is_believed(kiosk):
+    new_root(kiosk.server)
+    kiosk.contact()
+    device = load_device(kiosk.directory)
+    root = Signer.from_seed(device.root.name, bytes.fromhex((key_folder(kiosk.server) / "root.seed").read_text()))
+    again = succeed(root, Signer.generate(root.name), 2, NOW_MS)
+    assert adopt_roots(kiosk.directory, device, [again]) == device
+    assert load_device(kiosk.directory).root == device.root
+
+
 def test_tokens_are_for_the_root_that_they_name(kiosk, tmp_path):
     old = kiosk.server.token("K02")
     new_root(kiosk.server)

@@ -179,6 +179,19 @@ def test_what_was_received_before_a_span_of_time_is_not_looked_at_and_what_came_
     parts.database.close()
 
 
+def test_a_server_whose_clock_was_ahead_for_a_while_still_reads_the_month(kiosk):
+    person = pseudonym(kiosk.server, "E2")
+    for seq, ahead_ms in enumerate((0, 300 * DAY, 0)):
+        now_ms = NOW_MS + seq * HOUR
+        kiosk.server.set_clock(now_ms + ahead_ms)
+        kiosk.mark(person, now_ms - 60_000)
+        assert kiosk.send(seq, sent_ms=now_ms).status_code == 200
+    kiosk.server.set_clock(NOW_MS)
+    found = heard(kiosk, last=NOW_MS + DAY, cutoff=NOW_MS + DAY)
+    assert [mark.seq for mark in (*found.marks, *found.undated)] == [0, 1, 2]
+    assert [mark.seq for mark in heard(kiosk, cutoff=NOW_MS + HOUR).marks] == [0], "of what came since nobody knew"
+
+
 @pytest.mark.parametrize("column", ["kind", "quarantined"])
 def test_no_column_beside_an_entry_takes_a_mark_away(kiosk, column):
     kiosk.record()

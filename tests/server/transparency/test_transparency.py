@@ -75,7 +75,7 @@ def other_frontier(name):
         altered(3, bytes=b"{}"),
         altered(5, bytes=b"{}"),
         altered(5, seq=7),
-        altered(2, received_ms=NOW_MS + 9 * HOUR_MS),
+        altered(5, seq=7, received_ms=NOW_MS + 9 * HOUR_MS),
         deleted(entries, entries.c.seq, 5),
         deleted(entries, entries.c.seq, 2),
         deleted(checkpoints, checkpoints.c.size, 6),
@@ -102,6 +102,16 @@ def test_an_insider_who_makes_the_servers_own_root_fit_is_still_without_the_devi
     connection.execute(update(checkpoints).where(checkpoints.c.device == kiosk.name, checkpoints.c.size == 6), values)
     with pytest.raises(Conflict, match=f"log of {kiosk.name} as stored"):
         service.verified(connection, kiosk.name, 4, NOW_MS + 3 * HOUR_MS)
+
+
+@pytest.mark.parametrize("table", [entries, checkpoints])
+def test_what_lies_before_something_received_was_received_whenever_that_is_said_to_have_been(stored, table):
+    kiosk, connection = stored
+    place = (table.c.seq == 2) if table is entries else (table.c.size == 4)
+    own = update(table).where(table.c.device == kiosk.name, place)
+    connection.execute(own.values(received_ms=NOW_MS + 9 * HOUR_MS))
+    rows = service.verified(connection, kiosk.name, 2, NOW_MS + 3 * HOUR_MS)
+    assert [row.seq for row in rows] == [2, 3, 4, 5]
 
 
 def test_what_a_span_of_time_does_not_need_is_left_to_the_audit(stored):
