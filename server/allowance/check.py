@@ -31,7 +31,8 @@ def look_at(path: Path) -> tuple[str, list[str]]:
     keys = set(value) if isinstance(value, dict) else set()
     if "shifts" in keys:
         calendar = Calendar.load(path)
-        return f"a calendar, {len(calendar.shifts)} shifts, {len(calendar.holidays)} holidays", []
+        about = f"a calendar, {len(calendar.shifts)} shifts, {len(set(calendar.holidays))} holidays"
+        return about, calendar.odd()
     if keys & {"needs", "tables"} and not keys & _WHOLE:
         source, steps = load_part(path)
         about = f"{source.value['name']}, from {source.value['from']}, for regulations that use it: {len(steps)} steps"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from server.allowance.regulation import Regulation
 from server.attendance.document import Document, Keys
 
-_HEAD = ("id", "name", "source", "from", "to")
+_HEAD = ("id", "from", "to")
+"""Keys of a regulation that the first sentence tells."""
 _WORDS = {
     "day": "the day",
     "excuses": "what excuses",
@@ -25,9 +26,9 @@ _KEYS = ("id", "class", "use", "gate", "from", "up_to")
 
 
 def differences(old: Regulation, new: Regulation) -> list[str]:
-    """Sentences in the order of the files; [] when the two say the same (their names and dates aside)."""
+    """Sentences in the order of the files; [] when the two say the same."""
     found = [f"{old.id} ({_span(old)}) → {new.id} ({_span(new)}); what follows holds from {new.valid_from}"]
-    changes = list(_documents(old.documents[0], new.documents[0]))
+    changes = list(_documents(old.documents[0], new.documents[0], _HEAD))
     used = [dict(zip(r.documents[0].value.get("uses", {}), r.documents[1:], strict=True)) for r in (old, new)]
     for name in [*used[0], *(name for name in used[1] if name not in used[0])]:
         if name not in used[1]:
@@ -39,17 +40,18 @@ def differences(old: Regulation, new: Regulation) -> list[str]:
     texts = [(calendar.name, calendar.text) if calendar else ("none", "") for calendar in (old.calendar, new.calendar)]
     if texts[0] != texts[1]:
         changes.append(f"calendar: {texts[0][0]} → {texts[1][0]}, with other holidays or hours")
-    return [*found, *changes] if changes else []
+    heads = [[r.documents[0].value.get(key) for key in _HEAD] for r in (old, new)]
+    return [*found, *changes] if changes or heads[0] != heads[1] else []
 
 
 def _span(regulation: Regulation) -> str:
     return f"{regulation.valid_from} to {regulation.valid_to or 'its replacement'}"
 
 
-def _documents(old: Document, new: Document) -> Iterator[str]:
+def _documents(old: Document, new: Document, told: Sequence[str] = ()) -> Iterator[str]:
     before, after = old.value, new.value
     for key in dict.fromkeys([*before, *after]):
-        if key in _HEAD or key in ("uses", "calendar"):
+        if key in told or key in ("uses", "calendar"):
             continue
         for keys, one, other in _changes((key,), before.get(key), after.get(key)):
             yield _sentence(keys, one, other, old, new)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from server.allowance.catalogue import english
 from server.allowance.conditions import flags
 from server.allowance.inputs import COLUMNS, Inputs, moment
-from server.allowance.regulation import Regulation
+from server.allowance.regulation import By, Regulation
+from server.allowance.tables import Rates
 from server.attendance.calendar import Calendar, days_between
 from server.attendance.prepare import span
 from server.attendance.rules import COUNTED, IGNORED, status_of
@@ -86,6 +87,7 @@ def examine(inputs: Inputs, regulation: Regulation, first: date, last: date) -> 
     for look in (_shifts, _twice_assigned):
         found.problems += look(inputs.calendar, people, first, last)
     found.problems += _assigned(inputs.calendar, people)
+    found.problems += [Problem("calendar", None, "holidays", "", text) for text in inputs.calendar.odd()]
     order = [*COLUMNS, "calendar"]
     found.problems.sort(key=lambda problem: (order.index(problem.file), problem.row or 0))
     return found
@@ -122,6 +124,11 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
     asked = {flag for when in conditions for key in ("flag", "not_flag") for flag in flags(when.get(key))} - {""}
     amounts = [name for name in inputs.employees.column_names if name.startswith("amount:")]
     nips: dict[str, tuple[int, str]] = {}
+    rated = dict.fromkeys(
+        (step.by.attribute, step.by.until, _rated(step.by), tuple(step.when.get("employment", ())))
+        for step in regulation.steps
+        if step.by.attribute
+    )
     for place, row in enumerate(inputs.employees.to_pylist(), FIRST_ROW):
         who, nip = row["employee_id"], row["nip"]
 
@@ -154,8 +161,18 @@ def _employees(inputs: Inputs, regulation: Regulation, found: Examined) -> None:
             for when in conditions
         ):
             tell("start_date", "empty, and the regulation asks for the months served: held where they matter")
+        for column, until, known, whose in rated:
+            value = row[column] or ""
+            if (value.split(until)[0] if until else value) not in known and (not whose or row["employment"] in whose):
+                shown = f"'{value}'" if value else "empty"
+                tell(column, f"{shown}: the regulation has rates for {_all(known)}: held where they matter")
         if row["start_date"] and row["end_date"] and row["end_date"] < row["start_date"]:
             tell("end_date", f"{row['end_date']} is before the start, {row['start_date']}: no day is reckoned")
+
+
+def _rated(by: By) -> frozenset[str]:
+    """The values of the attribute that have a rate."""
+    return frozenset(by.table.rates if isinstance(by.table, Rates) else by.keys.keys if by.keys else ())
 
 
 def _marks(inputs: Inputs, first: date, last: date) -> Iterator[Problem]:
@@ -345,5 +362,5 @@ def _odd(name: str) -> str:
     return ""
 
 
-def _all(names: Sequence[str] | set[str]) -> str:
+def _all(names: Sequence[str] | Set[str]) -> str:
     return ", ".join(sorted(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -143,12 +144,12 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Zones, holidays, shifts and assignments. `text` is the file as read, for hashing."""
+    """Zones, holidays (in the file's order), shifts and assignments. `text` is the file as read, for hashing."""
 
     name: str
     zone: str
     sites: dict[str, str]
-    holidays: frozenset[date]
+    holidays: tuple[date, ...]
     shifts: dict[str, Shift]
     default_shift: str
     assignments: tuple[Assignment, ...]
@@ -176,12 +177,20 @@ class Calendar:
             name=value.get("name", source.path.stem),
             zone=value["zone"],
             sites=dict(value.get("sites", {})),
-            holidays=frozenset(_date(source, ("holidays", n, "date")) for n in range(len(value.get("holidays", [])))),
+            holidays=tuple(_date(source, ("holidays", n, "date")) for n in range(len(value.get("holidays", [])))),
             shifts=shifts,
             default_shift=value["default_shift"],
             assignments=tuple(_assignment(n, source, shifts) for n in range(len(value.get("assignments", [])))),
             text=source.text,
         )
+
+    def odd(self) -> list[str]:
+        """A sentence for each thing that counts, and may not be what is meant."""
+        return [
+            f"holidays: {day} is written {times} times and counts once; is another date meant?"
+            for day, times in Counter(self.holidays).items()
+            if times > 1
+        ]
 
     def shift_on(self, shift: str, day: date) -> tuple[int, int] | None:
         """(start, end) of a shift on a date, seconds after local midnight; None on a day off or kept holiday."""

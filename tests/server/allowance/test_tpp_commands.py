@@ -295,6 +295,31 @@ def test_flags_and_dates_that_the_regulation_asks_for_are_told(run: Run, tmp_pat
     assert any(text.startswith("employees:2:A: empty, and the regulation asks for the months served") for text in told)
 
 
+def test_who_has_a_golongan_or_ptkp_without_a_rate_is_told(run: Run, tmp_path: Path) -> None:
+    employees = (
+        "employee_id,employment,job_class,golongan,ptkp,zone,start_date\n"
+        "A,PNS,7,V/a,,WIT,2005-01-01\nB,PPPK,7,,K/9,WIT,2020-01-01\nC,PNS,7,III/a,,WIT,2005-01-01\n"
+    )
+    run(employees=employees, regulation=REGULATIONS / "ambon" / "2026.yaml")
+    assert [text for text in problems(tmp_path) if "rates" in text] == [
+        "employees:2:A: 'V/a': the regulation has rates for I, II, III, IV: held where they matter",
+        "employees:3:B: 'K/9': the regulation has rates for K/0, K/1, K/2, K/3, TK/0, TK/1, TK/2, TK/3: "
+        "held where they matter",
+    ]
+
+
+def test_a_holiday_written_twice_is_told(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calendar = tmp_path / "calendar.yaml"
+    text = (REGULATIONS / "national" / "calendar-2026-wib.yaml").read_text()
+    calendar.write_text(text.replace("date: 2026-12-24", "date: 2026-12-25"))
+    assert run("--calendar", str(calendar))[0] == 0
+    told = "holidays: 2026-12-25 is written 2 times and counts once; is another date meant?"
+    assert f"calendar::: {told}" in problems(tmp_path)
+    capsys.readouterr()
+    assert cli.regulation(["check", str(calendar)]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"  look at: {told}"
+
+
 def test_shifts_of_nobody_are_told(run: Run, tmp_path: Path) -> None:
     calendar = tmp_path / "calendar.yaml"
     hours = 'shifts: {day: {hours: [{days: [mon], start: "07:30", end: "16:00"}]}}'
@@ -525,3 +550,21 @@ def test_a_difference_is_told_in_words_with_article_and_date(
     ]
     assert cli.regulation(["diff", str(REGULATION), str(REGULATION)]) == 0
     assert capsys.readouterr().out == "they say the same\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("name: TPP Kabupaten Tulang Bawang", "name: TPP Kota", ["name: TPP Kabupaten Tulang Bawang → TPP Kota"]),
+        ("from: 2024-01-01", "from: 2027-01-01", []),
+    ],
+)
+def test_regulations_that_differ_in_name_or_dates_alone_do_not_say_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, told: list[str]
+) -> None:
+    path = tmp_path / "new.yaml"
+    path.write_text(REGULATION.read_text().replace("national/", f"{REGULATIONS}/national/").replace(old, new))
+    assert cli.regulation(["diff", str(REGULATION), str(path)]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("tulang-bawang (2024-01-01 to its replacement) → ")
+    assert lines == told
