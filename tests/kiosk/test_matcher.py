@@ -216,3 +216,7 @@ def test_a_part_of_a_gallery_holds_its_people_and_their_templates_alone(places: 
     for place, person in enumerate(part.people):
         own = whole.matrix[whole.owners == int(person[1:])]
         np.testing.assert_array_equal(part.matrix[part.owners == place], own)
+
+
+def test_nobody_is_like_anybody_in_a_gallery_that_was_emptied() -> None:
+    assert alike(np.zeros((0, 128), np.float32), np.zeros(0, np.intp), 0.5) == []
