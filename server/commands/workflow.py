@@ -260,7 +260,7 @@ def _susulan(options: argparse.Namespace) -> None:
             [[row[name] or ("—" if name == "reason" else 0) for name in _PAYMENT] for row in one.payments[:SHOWN]],
         )
         net = sum(row["net"] for row in one.payments if row["status"] == "payable")
-        print(f"people {len(one.payments)}, net {rupiah(net)}; still waiting {len(one.waiting)}")
+        print(f"{len(one.payments)} people, net {rupiah(net)}; {len(one.waiting)} still wait")
         if one.left_out:
             print(clean(f"left to another officer: {', '.join(one.left_out)}"))
 

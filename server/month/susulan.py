@@ -24,7 +24,7 @@ from server.month.models import month_steps, susulan
 from server.month.reckoning import CLOSED, SUSULAN, Reckoned, Scope
 from server.month.taxing import tax_on
 from server.month.undisputed import PAID_NOW
-from server.people import grants
+from server.people import erasing, grants
 from server.people import service as people
 from server.people.models import EMPLOYEES
 from server.services import Services
@@ -127,8 +127,10 @@ def _prepare(
     lines: list[dict[str, Any]] = []
     left_out = []
     held = {row["employee_id"] for row in reckoned.result.payments.to_pylist() if row["status"] == HELD}
+    # Of whom nothing is known any more, nothing can be said to differ.
+    gone = erasing.erased(connection, people_then | before.keys(), base["cutoff_ms"])
     # Whoever was paid and now is not in the month at all gives everything back.
-    for employee_id in sorted((people_then | before.keys()) - held):
+    for employee_id in sorted((people_then | before.keys()) - held - set(gone)):
         changed = differences(before[employee_id], now[employee_id])
         if not changed:
             continue

@@ -2,7 +2,8 @@
 
 A pseudonym is a keyed hash: without the key the entries of the logs, which stay as they were signed, are nobody's.
 What would lead from an entry to the person goes with the key: templates, datings, and of stored months the days
-and what their lines say of days. Marks of old machines, which stand under the person's own name, go too. What was paid stays, and so do the facts that no entry is in (docs/server.md).
+and what their lines say of days. Marks of old machines, which stand under the person's own name, go too. What was
+paid stays, and so do the facts that no entry is in (docs/server.md).
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def test_the_reports_say_that_unsigned_marks_count_and_whose_decree_adopts_what(
 
 
 def test_the_late_letter_is_paid_as_susulan_and_the_locked_month_stays(office):
-    assert re.search(r"^people 1, net Rp[\d.]+; still waiting \d+$", office.said[SUSULAN], re.MULTILINE)
+    assert re.search(r"^1 people, net Rp[\d.]+; \d+ still wait$", office.said[SUSULAN], re.MULTILINE)
     (folder,) = office.directory.glob("reports/*")
     with (folder / "susulan.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

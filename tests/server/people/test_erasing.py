@@ -260,4 +260,5 @@ def test_a_locked_month_keeps_what_was_paid_and_nothing_of_marks(office, tmp_pat
     office.set_clock(at(late))
     told = office.command("recompute", MONTH)
     assert "what was stored of single days of B1 was erased since" in told.out
+    assert f"nothing differs in {MONTH}" in office.command("susulan", *of, "--by", "rina").err
     assert office.command("report", MONTH, "--out", str(tmp_path / "reports"), "--by", "rina").code == 0
