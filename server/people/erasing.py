@@ -38,6 +38,7 @@ _DONE = ("locked", "paid", "susulan")
 _TELLING = ("lines", "days", "unresolved", "unsigned", "attested")
 """Tables of a stored month that hold entries, times of marks, or what follows from them."""
 _GONE = "rincian harian dihapus setelah masa simpan"
+_NOBODY = "dihapus setelah masa simpan"
 
 
 def propose(
@@ -149,6 +150,7 @@ def _destroy(connection: Connection, employee_id: str, signer: Signer, now_ms: i
     for run, _ in _runs(connection):
         if employee_id in _people(connection, run):
             _strip(connection, run, employee_id)
+        _unname(connection, run, employee_id)
 
 
 def _strip(connection: Connection, run: int, employee_id: str) -> None:
@@ -163,6 +165,19 @@ def _strip(connection: Connection, run: int, employee_id: str) -> None:
             if name == "lines":
                 kept = pa.concat_tables([kept, _summed(table.filter(own))])
             connection.execute(run_tables.update().where(where), {"parquet": to_parquet(kept)})
+
+
+def _unname(connection: Connection, run: int, employee_id: str) -> None:
+    """Name somebody no more as who attested others' marks: an attested entry leads to the own marks of both."""
+    where = (run_tables.c.run == run) & (run_tables.c.name == "attested")
+    data = connection.execute(select(run_tables.c.parquet).where(where)).scalar()
+    if data is not None:
+        rows = from_parquet(data)
+        for place, name in enumerate(rows.column_names):
+            if name in ("colleague", "supervisor"):
+                named = pc.if_else(pc.equal(rows[name], employee_id), _NOBODY, rows[name])
+                rows = rows.set_column(place, name, named)
+        connection.execute(run_tables.update().where(where), {"parquet": to_parquet(rows)})
 
 
 def _summed(lines: pa.Table) -> pa.Table:

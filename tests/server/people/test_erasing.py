@@ -7,18 +7,22 @@ import struct
 from contextlib import closing
 from datetime import date
 
+import pyarrow as pa
 import pytest
 from harness import NOW_MS, Server, claimed_kiosk, enrolment_body, make_server
 from made_office import MONTH, at, make_office, refused, said
+from sqlalchemy import select
 
 from audit.__main__ import main as audit
 from server import facts
 from server.allowance import month as months
+from server.allowance.models import run_tables
 from server.attendance import events
 from server.attendance.models import DATINGS
 from server.devices.models import sealed_galleries
 from server.enrolment.models import enrolments
 from server.month import staff
+from server.month.tables import from_parquet, to_parquet
 from server.people import erasing
 from server.people import service as people
 from server.people.models import EMPLOYEES, person_keys
@@ -240,6 +244,13 @@ def test_a_locked_month_keeps_what_was_paid_and_nothing_of_marks(office, tmp_pat
     with parts.database.write() as connection:
         row = {"entry": "K01/7", "employee_id": "B1", "earliest_ms": "1", "latest_ms": "2", "status": "proposed"}
         facts.record(connection, DATINGS, [row], by="rina", document="BA", now_ms=at("2026-11-09T09:00"))
+        (run,) = staff.closed_runs(connection, MONTH)
+        attested = (run_tables.c.run == run["run"]) & (run_tables.c.name == "attested")
+        schema = from_parquet(connection.execute(select(run_tables.c.parquet).where(attested)).scalar_one()).schema
+        row = {"employee_id": "B2", "date": date(2026, 10, 5), "at": "2026-10-05T07:20:00+09:00", "entry": "K01/7"}
+        mark = row | {"colleague": "B1", "supervisor": "B3", "allowed": 20}
+        table = to_parquet(pa.Table.from_pylist([mark], schema))
+        connection.execute(run_tables.update().where(attested), {"parquet": table})
     before = stored(office)
     assert all("B1" in before[name] for name in ("payments", "lines", "days"))
     late = "2036-11-02T09:00"
@@ -254,6 +265,10 @@ def test_a_locked_month_keeps_what_was_paid_and_nothing_of_marks(office, tmp_pat
         assert after.get(name, {}) == kept, name
     with parts.database.read() as connection:
         assert not connection.execute(DATINGS.table.select()).all()
+        (left,) = months.table_of(connection, run["run"], "attested").to_pylist()
+        assert left == mark | {"colleague": "dihapus setelah masa simpan"}, (
+            "whose entry names the own mark of who attests"
+        )
         assert erasing.erased(connection, {"B1", "B2"}, 0) == ["B1"]
         assert erasing.kept_until(connection, "B1", 10, at(late)) == date(2036, 11, 1)
     parts.database.close()
