@@ -114,7 +114,17 @@ def _command(commands: Any, name: str, run: Command, summary: str, example: str)
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=run)
+    parser.register("action", None, _Once)
     return parser
+
+
+class _Once(argparse.Action):
+    """An option that counts once: of `--marks A --marks B` argparse would leave A out unseen."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        if getattr(namespace, self.dest) is not self.default:
+            raise argparse.ArgumentError(self, "given twice, and only one counts")
+        setattr(namespace, self.dest, values)
 
 
 def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:

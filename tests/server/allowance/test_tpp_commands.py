@@ -41,7 +41,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def command(*options: str, regulation: Path = REGULATION, **files: str | bytes | Path) -> tuple[int, str, str]:
         given = {"employees": EMPLOYEES, "marks": f"employee_id,at,site,source\n{MARKS}", **files}
-        words = ["compute", "--regulation", str(regulation), "--month", "2026-10", "--out", str(tmp_path / "out")]
+        words = ["compute", "--regulation", str(regulation)]
+        for option, value in (("--month", "2026-10"), ("--out", str(tmp_path / "out"))):
+            words += [] if option in options else [option, value]
         for name, content in given.items():
             path = content if isinstance(content, Path) else tmp_path / f"{name}.csv"
             if not isinstance(content, Path):
@@ -306,6 +308,14 @@ def test_who_has_a_golongan_or_ptkp_without_a_rate_is_told(run: Run, tmp_path: P
         "employees:3:B: 'K/9': the regulation has rates for K/0, K/1, K/2, K/3, TK/0, TK/1, TK/2, TK/3: "
         "held where they matter",
     ]
+
+
+def test_an_option_given_twice_leaves_no_file_out_unseen(run: Run, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("employee_id,at\n")
+    with pytest.raises(SystemExit, match="2"):
+        run("--marks", str(more))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_holiday_written_twice_is_told(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
