@@ -140,6 +140,8 @@ def load(directory: Path, origin: str) -> Keyring:
         delegated = open_log_key(log_note, root)
     except ProtocolError as error:
         raise ConfigError(f"{log_file}: {error}") from error
+    if log_note.decode().rpartition("\n\n")[2].count("\n") > len(successors) + 1:  # all roots that ever were signed it
+        raise ConfigError(f"{directory / 'roots'}: lacks notes by which devices follow; restore what belongs together")
     if delegated != log.verifier:
         raise ConfigError(f"{log_file}: delegates to another key than that of log.seed; restore the one that fits")
     return Keyring(root, gallery, cursor, log, note, delegation, log_note, tuple(successors))

@@ -146,6 +146,13 @@ def test_a_root_that_was_damaged_on_the_card_comes_again(kiosk, damage):
     assert load_device(kiosk.directory).root == kiosk.server.parts.keyring.root
 
 
+def test_a_server_that_lost_what_devices_follow_says_so(kiosk):
+    new_root(kiosk.server)
+    shutil.rmtree(key_folder(kiosk.server) / "roots")
+    with pytest.raises(ConfigError, match="roots: lacks notes"):
+        keys.load(key_folder(kiosk.server), kiosk.server.parts.config.origin)
+
+
 def test_no_later_note_takes_the_place_of_one_by_which_a_root_is_believed(kiosk):
     new_root(kiosk.server)
     kiosk.contact()
