@@ -66,7 +66,7 @@ def dated(
     log = [(said, Logged(_moment(said), received_ms, after[contact])) for said, received_ms, contact in found]
     moments = {one.made for one in after.values() if one} | {logged.moment for _, logged in log}
     heard = _contacts(connection, name, moments, cutoff_ms)
-    return log, Dater(heard, [logged for _, logged in log], device["claimed_ms"])
+    return log, Dater(heard, [logged for _, logged in log], device["claimed_ms"] or 0)
 
 
 def _moment(said: entry.Entry) -> Moment:

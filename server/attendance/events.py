@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, exists, select
 
 from protocol import entry
 from server import facts
@@ -17,7 +17,7 @@ from server.allowance.inputs import COLUMNS
 from server.attendance import attested, devicelog
 from server.attendance.dating import Dater, Dating, Logged
 from server.attendance.models import DATINGS, LEGACY_MONTHS, legacy_marks
-from server.devices.models import devices, manifests
+from server.devices.models import devices, entries, manifests
 from server.devices.service import loss
 from server.people import service as people
 
@@ -89,7 +89,8 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
     marks: list[Mark] = []
     undated: list[Mark] = []
     uncounted: list[Uncounted] = []
-    query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
+    # By what is held, not by what else the database says of a device: nobody takes one out of a month by that.
+    query = select(devices).where(exists().where(entries.c.device == devices.c.device)).order_by(devices.c.device)
     for device in connection.execute(query).mappings().all():
         log = devicelog.read(connection, device, first_ms, cutoff_ms)
         for event in judged(connection, device, employees, log.entries, log.dater, cutoff_ms, decided):

@@ -8,7 +8,7 @@ from harness import NOW_MS, claimed_kiosk
 from sqlalchemy import update
 
 from server.attendance import events
-from server.devices.models import contacts, entries
+from server.devices.models import contacts, devices, entries
 from server.errors import Conflict
 from server.people import service as people
 
@@ -190,6 +190,19 @@ def test_a_server_whose_clock_was_ahead_for_a_while_still_reads_the_month(kiosk)
     found = heard(kiosk, last=NOW_MS + DAY, cutoff=NOW_MS + DAY)
     assert [mark.seq for mark in (*found.marks, *found.undated)] == [0, 1, 2]
     assert [mark.seq for mark in heard(kiosk, cutoff=NOW_MS + HOUR).marks] == [0], "of what came since nobody knew"
+
+
+def test_no_forgotten_claim_takes_a_device_out_of_a_month(kiosk):
+    kiosk.record()
+    kiosk.mark(pseudonym(kiosk.server, "E2"), NOW_MS - 60_000)
+    assert kiosk.send(0).status_code == 200
+    before = heard(kiosk)
+    assert [mark.seq for mark in before.marks] == [1]
+    parts = kiosk.server.services()
+    with parts.database.write() as connection:
+        connection.execute(update(devices).where(devices.c.device == kiosk.name).values(claimed_ms=None))
+    parts.database.close()
+    assert heard(kiosk) == before
 
 
 @pytest.mark.parametrize("column", ["kind", "quarantined"])
