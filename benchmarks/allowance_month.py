@@ -4,7 +4,7 @@ Each size is a process of its own, so that its wall time, processor time and pea
 Python, reading, computing, writing with every line. The oracle reckons a part of the same people in the same run, and
 the two must agree.
 
-python -P benchmarks/allowance_month.py --sizes 1000 7000 50000
+python -m benchmarks.allowance_month --sizes 1000 7000 50000
 """
 
 from __future__ import annotations
