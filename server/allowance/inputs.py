@@ -140,8 +140,10 @@ def read_table(path: Path, name: str) -> tuple[pa.Table, tuple[str, ...]]:
     return conform(sheet.table, name, str(path), first_row=2), sheet.notes
 
 
-def conform(table: pa.Table, name: str, where: str, first_row: int = 1) -> pa.Table:
+def conform(table: pa.Table, name: str, where: str, first_row: int = 1, *, withdrawals: bool = False) -> pa.Table:
     """A table with the columns and types of `name`, missing ones null. `where` and `first_row` are for messages.
+
+    With `withdrawals` a score may be WITHDRAWN.
 
     Raises RowsRefused with all of: an unknown or missing column, a value of another type, negative or absurd money, an
     empty required value, an employee or score listed twice.
@@ -168,7 +170,9 @@ def conform(table: pa.Table, name: str, where: str, first_row: int = 1) -> pa.Ta
         faults += found
     result = pa.table(converted)
     unread = {place for place, _ in faults}
-    faults += [fault for fault in check_values(result, name, first_row) if fault[0] not in unread]
+    faults += [
+        fault for fault in check_values(result, name, first_row, withdrawals=withdrawals) if fault[0] not in unread
+    ]
     if faults:
         faults.sort(key=lambda fault: fault[0])
         raise RowsRefused([f"{where}: row {place + first_row}{text}" for place, text in faults])

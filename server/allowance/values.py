@@ -71,6 +71,8 @@ REQUIRED = {
 """Columns that a table must have, and fill in every row; the others may be missing or empty."""
 
 LARGEST_SCORE = 1_000_000
+WITHDRAWN = "withdrawn"
+"""What an import has in place of a score that is taken back; the engine knows no such score."""
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 MOST = 1000
@@ -80,8 +82,11 @@ Fault = tuple[int, str]
 """Place of a row (from 0) and what is wrong with it, beginning with its column."""
 
 
-def check_values(table: pa.Table, name: str, first_row: int) -> list[Fault]:
-    """Everything that the values of a typed table cannot be, in the order of the checks."""
+def check_values(table: pa.Table, name: str, first_row: int, *, withdrawals: bool = False) -> list[Fault]:
+    """Everything that the values of a typed table cannot be, in the order of the checks.
+
+    With `withdrawals` a score may be WITHDRAWN.
+    """
     faults: list[Fault] = []
     for column in REQUIRED[name]:
         faults += [(place, f", column '{column}': empty") for place in _places(pc.is_null(table[column]))]
@@ -96,7 +101,7 @@ def check_values(table: pa.Table, name: str, first_row: int) -> list[Fault]:
     elif name == "marks":
         faults += _undated(table)
     elif name == "work":
-        faults += [*_scores(table), *_twice(table, ("employee_id", "month", "measure"), first_row)]
+        faults += [*_scores(table, withdrawals), *_twice(table, ("employee_id", "month", "measure"), first_row)]
     elif name == "postings":
         for place in _places(pc.greater(table["from"], table["to"])):
             faults.append((place, ", column 'to': before from"))
@@ -134,9 +139,9 @@ def _undated(table: pa.Table) -> Iterator[Fault]:
         yield place, ", column 'at': not between at_earliest and at_latest"
 
 
-def _scores(table: pa.Table) -> Iterator[Fault]:
+def _scores(table: pa.Table, withdrawals: bool) -> Iterator[Fault]:
     for place, text in enumerate(table["score"].to_pylist()):
-        if text is None:
+        if text is None or (withdrawals and text == WITHDRAWN):
             continue
         if not _NUMBER.fullmatch(text):
             yield place, f", column 'score': '{text}' is not a number such as 87.5"

@@ -21,6 +21,7 @@ from server.allowance.models import CALENDARS, DUES, WORK, run_tables, runs
 from server.allowance.payments import HELD
 from server.allowance.problems import waiting
 from server.allowance.regulation import Regulation
+from server.allowance.values import WITHDRAWN
 from server.attendance import events, legacy
 from server.attendance.assignments import laid_over
 from server.attendance.attested import Attestors
@@ -266,11 +267,12 @@ def _inputs(
 
 
 def _scores(rows: Sequence[Mapping[str, Any]], month: str) -> list[Mapping[str, Any]]:
-    """The scores of the month; where it has none, those by which it should have some, so that payments wait for them.
+    """The scores of the month, none taken back; where it has none, those by which it should, so that payments wait.
 
     Those are of earlier months, or were recorded for a month that had not ended. Of a later month that is over none
     says anything of this one.
     """
+    rows = [row for row in rows if row["score"] != WITHDRAWN]
     own = [row for row in rows if row["month"] == month]
     return own or [
         row for row in rows if row["month"] < month or row["month"] >= f"{people.local_day(row['recorded_ms']):%Y-%m}"

@@ -13,6 +13,7 @@ from server.allowance.inputs import COLUMNS, Inputs, conform, empty
 from server.allowance.problems import FIRST_ROW, Problem, examine
 from server.allowance.regulation import Regulation
 from server.allowance.tables import Rates
+from server.allowance.values import WITHDRAWN
 from server.attendance.calendar import ZONES, Calendar
 from server.errors import ConfigError, NotFound
 from server.month.reckoning import calendar_of
@@ -87,6 +88,8 @@ def _measures(work: pa.Table, regulation: Regulation) -> Iterator[Problem]:
         if step.by.kind == "measure":
             whole[step.by.measure] = max(step.by.per, whole.get(step.by.measure, 0))
     for place, row in enumerate(work.to_pylist(), FIRST_ROW):
+        if row["score"] == WITHDRAWN:
+            continue
         measure = row["measure"]
         if measure not in whole:
             there = ", ".join(sorted(whole)) or "none"
@@ -100,6 +103,6 @@ def _measures(work: pa.Table, regulation: Regulation) -> Iterator[Problem]:
 
 def _early(work: pa.Table, month: str) -> Iterator[Problem]:
     """Scores of months that have not ended: who filed them may have meant the month before."""
-    for told, rows in sorted(Counter(work["month"].to_pylist()).items()):
+    for told, rows in sorted(Counter(row["month"] for row in work.to_pylist() if row["score"] != WITHDRAWN).items()):
         if told >= month:
             yield Problem("work", None, "", "", f"{rows} scores are of {told}, which has not ended: is it that month?")

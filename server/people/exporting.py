@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server import facts
-from server.allowance.values import AMOUNT, TABLES
+from server.allowance.values import AMOUNT, TABLES, WITHDRAWN
 from server.errors import Conflict, Refused
 from server.people import grants
 from server.people import service as people
@@ -51,6 +51,7 @@ def export(
             rows = [row for row in facts.as_of(connection, kind, as_of_ms) if row["agency"] in known]
         else:
             rows = [row for row in facts.as_of(connection, kind, as_of_ms) if row["employee_id"] in ids]
+            rows = [row for row in rows if row.get("score") != WITHDRAWN]
         amounts = sorted({column for row in rows for column in row if column.startswith(AMOUNT)})
         path = out / f"{name}.{form}"
         columns = [*TABLES[name], *amounts]

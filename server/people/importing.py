@@ -20,6 +20,7 @@ from server.allowance.models import CALENDARS, DUES, WORK
 from server.allowance.problems import FIRST_ROW, Problem
 from server.allowance.reading import read_sheet
 from server.allowance.regulation import Regulation
+from server.allowance.values import WITHDRAWN
 from server.attendance.calendar import Calendar
 from server.attendance.prepare import span
 from server.errors import ConfigError, ImportFailed, RowsRefused
@@ -225,6 +226,8 @@ class _Import:
         self._require({agencies[row["employee_id"]] for row in rows if row["employee_id"] in agencies}, path)
         if table is not None and report.source.name in filed.STATES:
             _check_papers(table.to_pylist(), report)
+        if kind is WORK:
+            self._check_withdrawals(rows, report)
         return rows
 
     def _read(self, report: FileReport) -> pa.Table | None:
@@ -233,7 +236,8 @@ class _Import:
         sheet = read_sheet(path)
         report.notes += [Problem(path.name, None, "", "", note) for note in sheet.notes]
         try:
-            return conform(self._mapping.apply(sheet.table, name, path), name, str(path), first_row=FIRST_ROW)
+            table = self._mapping.apply(sheet.table, name, path)
+            return conform(table, name, str(path), first_row=FIRST_ROW, withdrawals=True)
         except RowsRefused as refused:
             told = [_of_row(path, text, f"{path}: ") for text in refused.problems]
             if len(told) == 1 and told[0].row is None:
@@ -244,6 +248,14 @@ class _Import:
     def _require(self, agencies: Collection[str], path: Path) -> None:
         for agency in sorted(agencies):
             self._acting.require((grants.HR,), agency, f"import {path.name}")
+
+    def _check_withdrawals(self, rows: Sequence[Mapping[str, str]], report: FileReport) -> None:
+        """Scores taken back that nobody filed: a slip of the month or the measure."""
+        held = {tuple(row[name] for name in WORK.key) for row in facts.as_of(self._connection, WORK, self._now_ms)}
+        for place, row in enumerate(rows):
+            if row["score"] == WITHDRAWN and tuple(row[name] for name in WORK.key) not in held:
+                told = f"there is no score for '{row['measure']}' in {row['month']} to take back"
+                report.tell(report.problems, place, "score", row, told)
 
     def _settle(self, rows: list[dict[str, Any]], report: FileReport) -> None:
         name, acting = report.source.name, self._acting

@@ -21,11 +21,11 @@ def office(tmp_path) -> Server:
     return server
 
 
-def bring(office: Server, now: str, month: str) -> str:
+def bring(office: Server, now: str, month: str, score: str = "90", *, by: str = "rina") -> str:
     path = Path(office.directory) / "work.csv"
-    rows = "".join(f"{who},{month},productivity,90\n" for who in STAFF)
+    rows = "".join(f"{who},{month},productivity,{score}\n" for who in STAFF)
     path.write_text(f"employee_id,month,measure,score\n{rows}")
-    return said(office, now, "import", str(path), "--by", "rina")
+    return said(office, now, "import", str(path), "--by", by)
 
 
 def draft(office: Server, now: str = CLOSING, month: str = MONTH) -> dict[str, int | str]:
@@ -60,3 +60,32 @@ def test_where_no_score_was_ever_filed_nobody_waits_for_one_and_the_draft_says_s
 def test_scores_of_later_months_say_nothing_of_a_month_before_there_were_any(office):
     bring(office, LATER, "2026-11")
     assert draft(office, LATER)["held"] == 0
+
+
+def test_scores_of_a_wrong_month_are_taken_back_and_hold_nobody_any_more(office, tmp_path):
+    bring(office, CLOSING, "2026-11")
+    assert draft(office)["held"] == 6
+    shown = bring(office, CLOSING, "2026-11", "withdrawn", by="joko")
+    assert "2026-11 productivity: score 90 → withdrawn" in " ".join(shown.split())
+    assert "has not ended" not in shown
+    assert (draft(office)["held"], draft(office)["payable"]) == (0, 6)
+    said(office, CLOSING, "export", "--out", str(tmp_path / "facts"), "--by", "rina")
+    assert (tmp_path / "facts" / "work.csv").read_text().splitlines() == ["employee_id,month,measure,score"]
+
+
+def test_a_score_that_was_taken_back_is_filed_anew(office):
+    bring(office, CLOSING, MONTH)
+    bring(office, CLOSING, MONTH, "withdrawn")
+    bring(office, CLOSING, MONTH)
+    found = draft(office)
+    assert (found["held"], found["payable"], found["scores"]) == (0, 6, "")
+
+
+def test_taking_back_a_score_that_nobody_filed_is_refused_and_names_it(office):
+    bring(office, CLOSING, MONTH)
+    path = Path(office.directory) / "work.csv"
+    path.write_text(path.read_text().replace(f"{MONTH},productivity,90", "2026-11,productivity,withdrawn"))
+    done = office.command("import", str(path), "--by", "rina")
+    assert done.code == 2
+    assert "there is no score for 'productivity' in 2026-11 to take back" in done.out
+    assert draft(office)["held"] == 0
