@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, select
 from protocol import entry
 from server import facts
 from server.attendance import devicelog, events
+from server.attendance.calendar import ZONES
 from server.attendance.dating import Dating, Logged
 from server.attendance.devicelog import DeviceLog
 from server.attendance.events import APPROVED, WIDEST_MS, Mark, Uncounted
@@ -178,6 +180,13 @@ def _refuse_same(connection: Connection, acting: grants.Authority, row: Mapping[
 
 def _refuse_outside(looked: Looked, earliest_ms: int, latest_ms: int) -> None:
     if earliest_ms < looked.derived.earliest_ms or latest_ms > looked.derived.latest_ms:
+        zone = looked.log.device["zone"]
+        there = timezone(timedelta(seconds=ZONES[zone]))
+        earliest, latest = (
+            datetime.fromtimestamp(time_ms / 1000, there).isoformat(timespec="milliseconds")
+            for time_ms in (looked.derived.earliest_ms, looked.derived.latest_ms)
+        )
         raise Refused(
-            f"{looked.name} cannot have been then: the evidence leaves what hadir server dating show {looked.name} says"
+            f"{looked.name} cannot have been then: the evidence leaves {earliest} to {latest} ({zone}); "
+            f"why: hadir server dating show {looked.name}"
         )

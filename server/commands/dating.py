@@ -21,7 +21,7 @@ from server.people import grants
 from server.people import service as people
 from server.reports import dating
 from server.reports.atomic import whole_file
-from server.reports.language import Language
+from server.reports.language import LANGUAGES, Language
 from server.reports.safe import clean
 
 _READERS = (grants.HEAD, grants.HR, grants.AUDITOR)
@@ -39,6 +39,7 @@ def register(commands: Commands) -> None:
     form = show.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as one JSON object, times in Unix milliseconds")
     form.add_argument("--page", type=Path, metavar="FILE", help="as an HTML page that needs nothing else")
+    show.add_argument("--language", choices=LANGUAGES, help="of a page the configuration's by default, else English")
     _reader(show)
     listing = group.add(
         "list",
@@ -96,12 +97,12 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(dating.values(looked), ensure_ascii=False))
     elif options.page:
-        say = Language(parts.config.language)
+        say = Language(options.language or parts.config.language)
         with whole_file(options.page) as stream:
             dating.page(looked, say, person, parts.config.government, stream)
         print(f"why {looked.name} has its date: {options.page}")
     else:
-        for heading, pairs in dating.sections(looked, Language("en"), person):
+        for heading, pairs in dating.sections(looked, Language(options.language or "en"), person):
             print(heading)
             for label, text in pairs:
                 print(clean(f"    {label}: {text}" if label else f"    {text}"))

@@ -21,7 +21,7 @@ Section = tuple[str, tuple[tuple[str, str], ...]]
 
 def sections(looked: Looked, say: Language, person: str) -> list[Section]:
     """What an entry says, what dates it, the date, and who decided. `person`: whose it is, as it may be shown."""
-    at = _Clock(looked.log.device["zone"])
+    at = _Clock(looked.log.device["zone"], say)
     found = [
         (say("dating_entry"), tuple(_entry(looked, say, at, person))),
         (say("dating_evidence"), tuple(_evidence(looked, say, at))),
@@ -84,18 +84,19 @@ def values(looked: Looked) -> dict[str, Any]:
 
 
 class _Clock:
-    """Times as read where the device stands."""
+    """Times as read where the device stands, to the second."""
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, say: Language) -> None:
+        self._say = say
         self._zone = timezone(timedelta(seconds=ZONES[zone]), zone)
 
     def __call__(self, time_ms: int) -> str:
-        return f"{datetime.fromtimestamp(time_ms / 1000, self._zone):%Y-%m-%d %H:%M:%S %Z}"
+        return self._say.moment(datetime.fromtimestamp(time_ms / 1000, self._zone), seconds=True)
 
 
 def _entry(looked: Looked, say: Language, at: _Clock, person: str) -> Iterable[tuple[str, str]]:
     said = looked.said
-    yield say("dating_kind"), said.kind
+    yield say("dating_kind"), say.named("dating_kind", said.kind)
     if looked.event is not None:
         yield say("dating_person"), person or say("dating_nobody")
     yield say("dating_site"), f"{looked.log.device['site']} ({looked.log.device['device']})"
@@ -103,7 +104,10 @@ def _entry(looked: Looked, say: Language, at: _Clock, person: str) -> Iterable[t
     yield say("dating_boottime"), duration(said.boottime_ms // 1000)
     if "presented_boottime_ms" in said.body:
         yield say("dating_presented"), duration(said.body["presented_boottime_ms"] // 1000)
-    yield say("dating_wall"), say("dating_wall_said", time=at(said.wall_ms), clock=said.clock)
+    yield (
+        say("dating_wall"),
+        say("dating_wall_said", time=at(said.wall_ms), clock=say.named("dating_clock", said.clock)),
+    )
 
 
 def _evidence(looked: Looked, say: Language, at: _Clock) -> Iterable[tuple[str, str]]:
@@ -116,10 +120,8 @@ def _evidence(looked: Looked, say: Language, at: _Clock) -> Iterable[tuple[str, 
         yield say("dating_contacts"), say.number(len(near))
         error = f"{(best.made.wall_ms - best.server_ms) / 1000:+.1f}"
         time, since = at(best.server_ms), duration(best.made.boottime_ms // 1000)
-        yield (
-            say("dating_best"),
-            say("dating_contact_said", time=time, boottime=since, error=error, clock=best.made.clock),
-        )
+        clock = say.named("dating_clock", best.made.clock)
+        yield say("dating_best"), say("dating_contact_said", time=time, boottime=since, error=error, clock=clock)
         if worst is not best:
             seconds = f"{(worst.offset_ms - best.offset_ms) / 1000:.1f}"
             yield say("dating_spread"), say("dating_spread_said", seconds=seconds)

@@ -58,10 +58,11 @@ class Language:
         """5 Oktober 2026, 5 October 2026."""
         return f"{value.day} {_MONTHS[self.code][value.month - 1]} {value.year}"
 
-    def moment(self, value: dt.datetime) -> str:
-        """5 Oktober 2026 pukul 08.30 WIT, 5 October 2026 at 08:30 WIT."""
+    def moment(self, value: dt.datetime, *, seconds: bool = False) -> str:
+        """5 Oktober 2026 pukul 08.30 WIT, 5 October 2026 at 08:30 WIT; with `seconds` 08.30.15, 08:30:15."""
         zone = _ZONES.get(value.utcoffset() or dt.timedelta(), "")
-        time = f"pukul {value:%H.%M}" if self.code == "id" else f"at {value:%H:%M}"
+        mark, before = (".", "pukul") if self.code == "id" else (":", "at")
+        time = f"{before} {value.strftime(mark.join(('%H', '%M', '%S') if seconds else ('%H', '%M')))}"
         return f"{self.date(value)} {time} {zone}".rstrip()
 
     def short_date(self, value: dt.date) -> str:
