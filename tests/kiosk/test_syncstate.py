@@ -145,14 +145,13 @@ def test_whatever_bytes_it_holds_each_entry_arrives_once(long_lived, data):
     long_lived.contact()
     whole = long_lived.file.read_bytes()
     kind = data.draw(st.sampled_from(["truncated", "garbage", "overwritten"]))
-    if kind == "truncated":
-        damaged = whole[: data.draw(st.integers(0, len(whole)))]
-    elif kind == "garbage":
-        damaged = data.draw(st.binary(max_size=300))
-    else:
-        place = data.draw(st.integers(0, len(whole) - 1))
-        put = data.draw(st.binary(min_size=1, max_size=64))
-        damaged = whole[:place] + put + whole[place + len(put) :]
+    place = len(whole) * data.draw(st.integers(0, 9_999)) // 10_000  # the file's own length must not bound what is drawn
+    put = data.draw(st.binary(min_size=1, max_size=300))
+    damaged = {
+        "truncated": whole[:place],
+        "garbage": put,
+        "overwritten": whole[:place] + put + whole[place + len(put) :],
+    }[kind]
     long_lived.file.write_bytes(damaged)
     long_lived.go_on()
 
