@@ -145,7 +145,7 @@ def test_whatever_bytes_it_holds_each_entry_arrives_once(long_lived, data):
     long_lived.contact()
     whole = long_lived.file.read_bytes()
     kind = data.draw(st.sampled_from(["truncated", "garbage", "overwritten"]))
-    place = len(whole) * data.draw(st.integers(0, 9_999)) // 10_000  # the file's own length must not bound what is drawn
+    place = len(whole) * data.draw(st.integers(0, 9_999)) // 10_000  # its length must not bound what is drawn
     put = data.draw(st.binary(min_size=1, max_size=300))
     damaged = {
         "truncated": whole[:place],
