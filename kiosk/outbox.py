@@ -11,13 +11,13 @@ from pathlib import Path
 
 from kiosk.errors import SyncError
 from kiosk.journal import JournalReader
+from protocol.batch import FULL_BYTES, FULL_ENTRIES
 from protocol.checkpoint import Checkpoint, open_checkpoint
 from protocol.errors import ProtocolError
 from protocol.merkle import EMPTY_ROOT, Frontier
 from protocol.note import Verifier
 
-BATCH_ENTRIES = 500
-BATCH_BYTES = 1 << 19
+BATCH_ENTRIES, BATCH_BYTES = FULL_ENTRIES, FULL_BYTES
 """Of the entries before they are packed. Even what cannot be packed any smaller then takes a minute at 64 kbit/s."""
 
 

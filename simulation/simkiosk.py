@@ -12,7 +12,7 @@ from kiosk.claiming import claim
 from kiosk.device import Device, load_device
 from kiosk.errors import SyncError
 from kiosk.transport import Answer, Transport
-from protocol.batch import Batch, pack
+from protocol.batch import FULL_ENTRIES, Batch, pack
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor
 from protocol.entry import Entry
@@ -23,7 +23,7 @@ from protocol.merkle import Frontier
 SOURCE = "sim"
 """Kind of camera in the entries; the device's manifest must allow it."""
 
-BATCH_ENTRIES = 500
+BATCH_ENTRIES = FULL_ENTRIES
 COMMITTED_MS = (1800, 2700)
 """From the first good frame to the durable entry."""
 
