@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, RowMapping, func, select
 
 from protocol import entry
-from protocol.errors import ProtocolError
 from server.alerts import bounds
 from server.alerts.alert import Alert
-from server.attendance.attested import KIND, Attestors
-from server.devices.models import devices, entries
+from server.attendance.attested import KIND, Attestors, named
+from server.devices.ingest import judge
+from server.devices.models import entries
+from server.devices.service import with_entries
 from server.people import service as people
 from server.transparency import service as transparency
 
@@ -25,12 +26,11 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Alert]
     """What rests on attested marks that the server learned of since `since_ms`, as known at `at_ms`."""
     told = bounds.stated(connection, at_ms)
     given: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
-    for device in connection.execute(query).mappings().all():
+    for device in with_entries(connection):
         name, site = device["device"], device["site"]
         own = list(_attested(connection, device, min(since_ms, at_ms - _MONTH_MS), at_ms))
         for received_ms, said in own:
-            mark = _entry(connection, said, said.body["supervisor"])
+            mark = named(connection, said, said.body["supervisor"])
             if mark is not None and mark.kind == "presence":
                 month = f"{people.local_day(said.wall_ms):%Y-%m}"
                 given[mark.body["person"], month].append((received_ms, f"{name}/{said.seq}"))
@@ -45,14 +45,11 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> Iterator[Alert]
 
 def _share(connection: Connection, device: str, since_ms: int) -> tuple[int, int]:
     """Of what a device has sent since then: attested marks, and all marks. What counts is told by the month."""
-    query = select(entries.c.kind, func.count()).where(
-        entries.c.device == device,
-        entries.c.seq >= transparency.first_received(connection, device, since_ms),
-        entries.c.kind.in_(("presence", KIND)),
-        entries.c.quarantined == "",
-    )
-    found: dict[str, int] = dict(connection.execute(query.group_by(entries.c.kind)).all())
-    return found.get(KIND, 0), sum(found.values())
+    first = transparency.first_received(connection, device, since_ms)
+    query = select(entries.c.seq, entries.c.bytes).where(entries.c.device == device, entries.c.seq >= first)
+    judged = (judge(device, seq, data) for seq, data in connection.execute(query))
+    found = Counter(kind for kind, fault in judged if not fault)
+    return found[KIND], found[KIND] + found["presence"]
 
 
 def _beyond(
@@ -75,20 +72,10 @@ def _attested(
 ) -> Iterator[tuple[int, entry.Entry]]:
     """When the server learned of an attested mark, and its entry."""
     first = transparency.first_received(connection, device["device"], from_ms)
-    query = select(entries.c.received_ms, entries.c.bytes).where(
-        entries.c.device == device["device"], entries.c.seq >= first, entries.c.kind == KIND,
-        entries.c.quarantined == "", entries.c.received_ms <= at_ms,
+    query = select(entries.c.seq, entries.c.received_ms, entries.c.bytes).where(
+        entries.c.device == device["device"], entries.c.seq >= first, entries.c.received_ms <= at_ms,
+        func.instr(entries.c.bytes, f'"kind":"{KIND}"'.encode()) > 0,
     )  # fmt: skip
-    for received_ms, data in connection.execute(query.order_by(entries.c.seq)):
-        yield received_ms, entry.decode(data)
-
-
-def _entry(connection: Connection, said: entry.Entry, seq: int) -> entry.Entry | None:
-    query = select(entries.c.bytes).where(
-        entries.c.device == said.device, entries.c.seq == seq, entries.c.quarantined == ""
-    )
-    data = connection.execute(query).scalar()
-    try:
-        return None if data is None else entry.decode(data)
-    except ProtocolError:
-        return None
+    for seq, received_ms, data in connection.execute(query.order_by(entries.c.seq)):
+        if judge(device["device"], seq, data) == (KIND, ""):
+            yield received_ms, entry.decode(data)

@@ -21,6 +21,7 @@ from server.attendance.dating import SERVER
 from server.attendance.models import SITE_PLACES
 from server.devices.ingest import judge
 from server.devices.models import conflicts, contacts, devices, entries, flags
+from server.devices.service import with_entries
 from server.people import service as people
 
 _READ = ("boot", "presence", "clock_step", "rtc")
@@ -69,9 +70,8 @@ def alerts(connection: Connection, since_ms: int, at_ms: int) -> list[Alert]:
 
 def _ends(connection: Connection, from_ms: int, at_ms: int) -> list[Log]:
     """The ends of all logs: what was received since `from_ms`."""
-    query = select(devices).where(devices.c.claimed_ms.is_not(None)).order_by(devices.c.device)
     found = []
-    for device in connection.execute(query).mappings().all():
+    for device in with_entries(connection):
         found.append((device, list(_end(connection, device["device"], from_ms, at_ms))[::-1]))
     return found
 

@@ -104,7 +104,8 @@ def word_of(
     live marks of a colleague and of a supervisor, of the same boot.
     """
     body = said.body
-    first, *own = (_named(connection, said, body[name]) for name in ("first_try", "colleague", "supervisor"))
+    found = (named(connection, said, body[name]) for name in ("first_try", "colleague", "supervisor"))
+    first, *own = (one if one and one.boot == said.boot else None for one in found)
     if first is None or first.kind != "refusal" or first.body["person"] != body["person"]:
         return Word(reason=f"entry {body['first_try']} is no try of this person")
     if first.body["liveness"] != "undetermined":
@@ -128,18 +129,15 @@ def word_of(
     return Word(colleague, supervisor)
 
 
-def _named(connection: Connection, said: entry.Entry, seq: int) -> entry.Entry | None:
-    """An entry of the same log and boot, None where there is none that counts."""
-    query = select(entries.c.bytes).where(
-        entries.c.device == said.device, entries.c.seq == seq, entries.c.quarantined == ""
-    )
+def named(connection: Connection, said: entry.Entry, seq: int) -> entry.Entry | None:
+    """An entry of the same log, by its bytes alone; None where there is none that counts."""
+    query = select(entries.c.bytes).where(entries.c.device == said.device, entries.c.seq == seq)
     data = connection.execute(query).scalar()
     try:
         found = None if data is None else entry.decode(data)
     except ProtocolError:
         return None
-    same = found is not None and (found.device, found.seq, found.boot) == (said.device, seq, said.boot)
-    return found if same else None
+    return found if found and (found.device, found.seq) == (said.device, seq) else None
 
 
 def state_limit(connection: Connection, marks: int, *, agency: str = "", by: str, document: str, now_ms: int) -> None:

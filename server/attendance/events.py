@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, RowMapping, exists, select
+from sqlalchemy import Connection, RowMapping, select
 
 from protocol import entry
 from server import facts
@@ -17,8 +17,8 @@ from server.allowance.inputs import COLUMNS
 from server.attendance import attested, devicelog
 from server.attendance.dating import Dater, Dating, Logged
 from server.attendance.models import DATINGS, LEGACY_MONTHS, legacy_marks
-from server.devices.models import devices, entries, manifests
-from server.devices.service import loss
+from server.devices.models import manifests
+from server.devices.service import loss, with_entries
 from server.people import service as people
 
 VISIT_MS = 5 * 60_000
@@ -89,9 +89,7 @@ def between(connection: Connection, first_ms: int, last_ms: int, cutoff_ms: int)
     marks: list[Mark] = []
     undated: list[Mark] = []
     uncounted: list[Uncounted] = []
-    # By what is held, not by what else the database says of a device: nobody takes one out of a month by that.
-    query = select(devices).where(exists().where(entries.c.device == devices.c.device)).order_by(devices.c.device)
-    for device in connection.execute(query).mappings().all():
+    for device in with_entries(connection):
         log = devicelog.read(connection, device, first_ms, cutoff_ms)
         for event in judged(connection, device, employees, log.entries, log.dater, cutoff_ms, decided):
             if event.dating.latest_ms < first_ms or event.dating.earliest_ms > last_ms:

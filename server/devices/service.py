@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, exists, select
 from sqlalchemy.dialects.sqlite import insert
 
 from protocol.claim import Token, claim_message
@@ -15,7 +16,7 @@ from protocol.errors import ProtocolError
 from protocol.merkle import EMPTY_ROOT
 from protocol.note import Verifier, unbase64
 from server.devices import keychanges
-from server.devices.models import device_losses, devices, flags, logs
+from server.devices.models import device_losses, devices, entries, flags, logs
 from server.errors import Conflict, NotFound, Refused
 
 SOURCES = ("picamera2", "v4l2", "rtsp", "rtsps", "file", "sim", "exec")
@@ -158,6 +159,12 @@ def revoke(connection: Connection, name: str, *, lost_ms: int, reason: str, now_
         raise NotFound(f"there is no device {name!r}; see: hadir server devices")
     row = {"device": name, "recorded_ms": now_ms, "lost_ms": lost_ms, "reason": reason}
     connection.execute(device_losses.insert(), row)
+
+
+def with_entries(connection: Connection) -> Sequence[RowMapping]:
+    """The devices of which entries are held, by name: by that alone, so that no other column takes one out."""
+    held = exists().where(entries.c.device == devices.c.device)
+    return connection.execute(select(devices).where(held).order_by(devices.c.device)).mappings().all()
 
 
 def loss(connection: Connection, name: str, cutoff_ms: int) -> tuple[int, str] | None:
