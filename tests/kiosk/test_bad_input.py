@@ -9,20 +9,9 @@ from PIL import Image
 
 from kiosk.enrolment import enrol_from_photos
 from kiosk.matcher import Templates, search
+from tests.kiosk.colours import Colours
 
 data = pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
-
-
-class Colours:
-    """A quick embedder: the mean colour of the face."""
-
-    identity = "colours/3"
-    dimension = 3
-    apart = 0.5
-
-    def embed(self, image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-        x, y, width, height = box
-        return image[y : y + height, x : x + width].mean(axis=(0, 1)).astype(np.float32) / 2550.0
 
 
 def portrait() -> np.ndarray:
