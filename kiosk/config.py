@@ -37,8 +37,8 @@ class KioskConfig:
     `authority`: file with the certificate authority that the server's TLS certificate must come from.
     `sync_every_s`: seconds between two contacts with the server. `request_s`: seconds that a request and its answer may
     take. `keep_days`: how long entries stay here after the server had them; longer than the oldest backup that the
-    server may be restored from. `light`: whether a white lamp plays the light code that liveness reads back from the
-    face; without it a screen steered live is not refused.
+    server may be restored from. `light`: the white lamp plays the light code that liveness reads back from the
+    face; where there is none (`none`) more prompts are asked, and a screen steered live is not refused.
     `passive`: what becomes of the cues that single pictures give.
     `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
     folder with the files of the latter.
@@ -52,7 +52,7 @@ class KioskConfig:
     sync_every_s: float = 15.0
     keep_days: int = 120
     request_s: float = 300.0
-    light: Literal["none", "lamp"] = "none"
+    light: Literal["none", "lamp"] = "lamp"
     passive: PassiveSettings = field(default_factory=PassiveSettings)
     embedder: str = "dlib"
     models: Path = Path("/var/lib/hadir/models")

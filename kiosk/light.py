@@ -25,22 +25,26 @@ _LAG_STEP_S = 0.02
 _LATE_S = 1.2
 _FEWEST_FRAMES = 20
 
+Looks = tuple[tuple[int, float], ...]
+"""Symbols from which a correlation is enough, in ascending order; see LightSettings."""
+
 
 @dataclass(frozen=True, slots=True)
 class LightSettings:
     """Times in seconds. `levels`: low and high brightness of the lamp, 1 is full.
 
     `symbol_s`: how long each level stands; two and a half changes up and down a second at most (WCAG 2.3.1 allows
-    three flashes). `fewest`: symbols that a code must have had. `correlation`: least correlation of the changes of the
-    face's brightness with the code's. `depth`: least relative change of the face between the levels; a display gives
-    back under .01. `latest_s`: how late the face may answer; cameras and lamps take some of it. `shared`: the room's
-    change over the face's.
+    three flashes). `looks`: least correlation of the changes of the face's brightness with the code's, from so many
+    symbols on: a clear answer is taken early, a noisy one after more of them, and at the last the code is judged.
+    `long_looks`: the same where prompts alone are easily guessed. `depth`: least relative change of the face between
+    the levels; a display gives back under .01. `latest_s`: how late the face may answer; cameras and lamps take some
+    of it. `shared`: the room's change over the face's.
     """
 
     levels: tuple[float, float] = (0.3, 1.0)
     symbol_s: float = 0.2
-    fewest: int = 18
-    correlation: float = 0.8
+    looks: Looks = ((12, 0.95), (15, 0.9), (18, 0.85))
+    long_looks: Looks = ((15, 0.95), (18, 0.9))
     depth: float = 0.025
     latest_s: float = 0.16
     shared: float = 0.6
@@ -73,6 +77,9 @@ class LightCode:
         self._samples: list[tuple[float, float, float, float, float, float]] = []
         self.level = settings.levels[1]
         self.symbols = 0
+        self.looks = settings.looks
+        """May be made stricter before the answer is judged."""
+        self._judged = 0
         self._draw(start_s)
 
     def update(self, frame: Frame, face: Face, measure: Measure) -> None:
@@ -83,24 +90,23 @@ class LightCode:
         if frame.time_s - self._since_s >= self._settings.symbol_s - 1e-6:
             self._draw(frame.time_s)
 
-    @property
-    def enough(self) -> bool:
-        """Whether the code has been long enough to be no chance."""
-        return self.symbols > self._settings.fewest
-
-    def answer(self) -> LightAnswer:
-        """Judge what was seen so far."""
-        limits = self._settings
+    def answer(self) -> LightAnswer | None:
+        """Judge what was seen so far; None while that is too little to tell. Each symbol is looked at once."""
+        played, limits = self.symbols - 1, self._settings
+        asked = [correlation for symbols, correlation in self.looks if symbols <= played]
+        if not asked or played == self._judged:
+            return None
+        self._judged = played
         lags = np.arange(0.0, _LATE_S, _LAG_STEP_S)
-        found = [self._fit(float(lag)) for lag in lags]
-        best = max(range(len(lags)), key=lambda number: found[number].correlation)
-        timely = max(found[: int(np.searchsorted(lags, limits.latest_s + 1e-6))], key=lambda one: one.correlation)
+        in_time = int(np.searchsorted(lags, limits.latest_s + 1e-6))
+        found = [self._fit(float(lag)) for lag in lags[:in_time]]
+        timely = max(found, key=lambda one: one.correlation)
 
         def passes(one: _Response) -> bool:
-            return one.correlation >= limits.correlation and one.depth >= limits.depth
+            return one.correlation >= asked[-1] and one.depth >= limits.depth
 
         measured = (
-            Reason("light answered by the face", timely.correlation, limits.correlation),
+            Reason("light answered by the face", timely.correlation, asked[-1]),
             Reason("face's change with the light", timely.depth, limits.depth),
         )
         if passes(timely):
@@ -110,10 +116,14 @@ class LightCode:
                     "shared", (Reason("surroundings answer the light", shared, limits.shared),), measured
                 )
             return LightAnswer("answered", measured, measured)
+        if len(asked) < len(self.looks):
+            return None
+        found += [self._fit(float(lag)) for lag in lags[in_time:]]
+        best = max(range(len(lags)), key=lambda number: found[number].correlation)
         if passes(found[best]):
             late = Reason("light answered late", float(lags[best]), limits.latest_s, " s")
             return LightAnswer("late", (late,), measured)
-        short = measured[:1] if timely.correlation < limits.correlation else measured[1:]
+        short = measured[:1] if timely.correlation < asked[-1] else measured[1:]
         return LightAnswer("weak", short, measured)
 
     def _draw(self, now_s: float) -> None:

@@ -35,12 +35,14 @@ class LivenessSettings:
 
     `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
     Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
+    `prompts`: asked of everybody where no lamp is lit; `prompts_lit`: beside its light code, in an ordinary morning.
     `blink`: whether a blink must be seen, asked for where none comes by itself. `light`: None where no lamp is lit.
     `without_light`: passive cues that make it undetermined there, though they only log elsewhere: nothing else tells a
     display that is steered live from a person.
     """
 
     prompts: int = 2
+    prompts_lit: int = 1
     retries: int = 1
     settle_s: float = 0.25
     settle_frames: int = 3
@@ -65,6 +67,11 @@ class LivenessSettings:
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     depth: DepthSettings = field(default_factory=DepthSettings)
 
+    @property
+    def asked(self) -> int:
+        """Prompts that everybody is asked."""
+        return self.prompts if self.light is None else self.prompts_lit
+
 
 Phase = Literal["settle", "pause", "prompt", "hold", "after", "done"]
 
@@ -84,7 +91,7 @@ class Liveness:
         self._phase: Phase = "settle"
         self._since_s = start_s
         self._pause_s = 0.0
-        self._plan: list[Prompt] = list(rng.choice(plans(settings.pool, settings.prompts)))
+        self._plan: list[Prompt] = list(rng.choice(plans(settings.pool, settings.asked)))
         self._asked: list[Prompt] = []
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
@@ -137,7 +144,7 @@ class Liveness:
     def ask_more(self, prompts: int) -> None:
         """Ask `prompts` more than the settings say, as after failed tries; before anything was asked."""
         if not self._asked:
-            count = min(self._settings.prompts + prompts, len(self._settings.pool))
+            count = min(self._settings.asked + prompts, len(self._settings.pool))
             self._plan = list(self._rng.choice(plans(self._settings.pool, count)))
 
     def ask_only(self, pool: tuple[Prompt, ...]) -> None:
@@ -146,7 +153,14 @@ class Liveness:
         if not self._asked:
             self._settings = replace(self._settings, pool=pool, blink="blink" in pool)
             self._blink_seen = self._blink_seen or not self._settings.blink
-            self._plan = list(self._rng.choice(plans(pool, self._settings.prompts)))
+            self._plan = list(self._rng.choice(plans(pool, self._settings.asked)))
+            self._lengthen_code()
+
+    def _lengthen_code(self) -> None:
+        """With one turn in the pool nobody need guess which."""
+        light = self._settings.light
+        if self._light is not None and light is not None and len(set(self._settings.pool) & set(TURNS)) < len(TURNS):
+            self._light.looks = light.long_looks
 
     @property
     def light(self) -> float | None:
@@ -194,6 +208,9 @@ class Liveness:
         self._recent.append(measure)
         if self._is_calm():
             self.base = straight(self._recent)
+            if self._settings.light is not None:
+                self._light = LightCode(self._settings.light, self._rng, measure.time_s)
+                self._lengthen_code()
             self._begin_pause(measure.time_s)
 
     def _is_calm(self) -> bool:
@@ -260,8 +277,6 @@ class Liveness:
         self.prompt = prompt
         self._asked.append(prompt)
         self._asked_s = min(self._asked_s, measure.time_s)
-        if self._light is None and self._settings.light is not None:
-            self._light = LightCode(self._settings.light, self._rng, measure.time_s)
         self._answer = Answer(prompt, base, measure.time_s, self._settings.answers)
         self._depth = Depth(frame, face, face.landmarks, self._settings.depth)
         self._phase, self._since_s = "prompt", measure.time_s
@@ -370,9 +385,9 @@ class Liveness:
             if measure.time_s - self._since_s > self._settings.embed_within_s:
                 self._end("undetermined", [Reason(f"identity {missing[0]} the prompts was not measured")])
             return
-        if self._light is not None and not self._light.enough:
-            return
         lit = None if self._light is None else self._light.answer()
+        if self._light is not None and lit is None:
+            return
         self._measured += [] if lit is None else lit.measured
         if lit is not None and lit.state in ("late", "shared"):
             self._end("attack", list(lit.reasons), "screen" if lit.state == "late" else "print")

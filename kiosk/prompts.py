@@ -6,7 +6,6 @@ The station draws by the same rules that are counted here, so the published figu
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
@@ -92,20 +91,20 @@ def _mean(values: Iterable[float]) -> float:
 
 
 @lru_cache(maxsize=8)
-def light_guess_probability(symbols: int, least_correlation: float) -> float:
+def light_guess_probability(looks: tuple[tuple[int, float], ...]) -> float:
     """Chance that a pattern of light drawn at random, in step with the lamp's, passes for an answer to it.
 
-    Every guess of `symbols` (18 at most are counted) against 64 random codes: the correlation of the changes from
-    symbol to symbol must reach `least_correlation`.
+    `looks`: see kiosk.light.LightSettings. Every guess of as many symbols as the last of them takes, against 32 random
+    codes, looked at after each symbol: the correlation of the changes from symbol to symbol must once reach its bound.
     """
-    length = min(symbols, 18)
-    every = ((np.arange(2**length)[:, np.newaxis] >> np.arange(length)) & 1).astype(np.float32)
-    guesses = np.diff(every, axis=1)
-    guesses -= guesses.mean(axis=1, keepdims=True)
-    spread = np.linalg.norm(guesses, axis=1)
-    chosen = np.random.default_rng(1).integers(0, 2**length, 64)
-    hits = 0
-    for code in chosen:
-        scale = spread * spread[code]
-        hits += int((guesses @ guesses[code] >= least_correlation * np.where(scale > 0, scale, math.inf)).sum())
-    return hits / (len(chosen) * 2**length)
+    longest = looks[-1][0]
+    every = ((np.arange(2**longest)[:, np.newaxis] >> np.arange(longest)) & 1).astype(np.float32)
+    chosen = np.random.default_rng(1).integers(0, len(every), 32)
+    passed = np.zeros((len(chosen), len(every)), bool)
+    for played in range(looks[0][0], longest + 1):
+        least = [correlation for symbols, correlation in looks if symbols <= played][-1]
+        changes = np.diff(every[:, :played], axis=1)
+        changes -= changes.mean(axis=1, keepdims=True)
+        changes /= np.maximum(np.linalg.norm(changes, axis=1, keepdims=True), 1e-6)
+        passed |= changes[chosen] @ changes.T >= least
+    return float(passed.mean())

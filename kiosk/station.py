@@ -296,7 +296,7 @@ class Station:
                 others = tuple(reason for reason in decision.reasons if reason.name != USED_UP)
                 decision = replace(decision, reasons=(used_up, *others))
             elif asked or decision.decision in ("unknown", "refused"):
-                tries.failed(person, now_ms)
+                tries.failed(person, now_ms, decision.liveness.state == "attack")
         return self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
 
     def _attestable(self, decision: Decision) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
-from kiosk.prompts import guess_probability, light_guess_probability
+from kiosk.prompts import TURNS, guess_probability, light_guess_probability
 from protocol.entry import Entry
 
 DAY_MS = 86_400_000
@@ -23,7 +22,8 @@ class TrySettings:
     """`a_day`: failed tries for one person in 24 hours, after which only another day, or other people, help.
     `before_pause`: failed tries without a pause; each one after it costs `pause_s`. `unknown_before_pause`, within
     `unknown_within_s`: faces not known, after which unknown ones are not looked at for `pause_s`.
-    `more_prompts`: asked in addition for each failed try of the last `wary_s`, up to `most_more`.
+    `more_prompts`: asked in addition for each failed try of these 24 hours, up to `most_more`; and of everybody for
+    `alarm_s` after somebody was taken for an attack.
     """
 
     a_day: int = 5
@@ -33,7 +33,7 @@ class TrySettings:
     unknown_within_s: float = 300.0
     more_prompts: int = 1
     most_more: int = 2
-    wary_s: float = 600.0
+    alarm_s: float = 600.0
 
 
 class Tries:
@@ -43,16 +43,19 @@ class Tries:
         self.settings = settings
         self._failed: dict[str, list[int]] = {}
         self._noted: dict[str, int] = {}
+        self._attacked_ms: int | None = None
 
     def recall(self, entries: Iterable[Entry]) -> None:
         """Take over what the journal holds, in its order."""
         for entry in entries:
             if entry.kind == "refusal" and USED_UP not in entry.body["reasons"]:
                 unknown = entry.body["decision"] == "unknown"
-                self.failed("" if unknown else entry.body["person"] or "", entry.wall_ms)
+                attack = entry.body["liveness"] == "attack"
+                self.failed("" if unknown else entry.body["person"] or "", entry.wall_ms, attack)
 
-    def failed(self, person: str, now_ms: int) -> None:
-        """Count one."""
+    def failed(self, person: str, now_ms: int, attack: bool = False) -> None:
+        """Count one; `attack`: it was taken for one."""
+        self._attacked_ms = now_ms if attack else self._attacked_ms
         self._failed[person] = [*self._of_today(person, now_ms), now_ms]
 
     def count(self, person: str, now_ms: int) -> int:
@@ -60,9 +63,10 @@ class Tries:
         return len(self._of_today(person, now_ms))
 
     def more_prompts(self, person: str, now_ms: int) -> int:
-        """Prompts to ask in addition, because of what failed lately."""
-        lately = [at for at in self._of_today(person, now_ms) if now_ms - at <= 1000 * self.settings.wary_s]
-        return min(len(lately) * self.settings.more_prompts, self.settings.most_more)
+        """Prompts to ask in addition, because of what failed."""
+        limits = self.settings
+        alarmed = self._attacked_ms is not None and 0 <= now_ms - self._attacked_ms <= 1000 * limits.alarm_s
+        return min((self.count(person, now_ms) + alarmed) * limits.more_prompts, limits.most_more)
 
     def wait_s(self, person: str, now_ms: int) -> float:
         """Seconds until this person may try again; 0 when now."""
@@ -92,8 +96,8 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What a film made beforehand can hope for: probability that it passes the prompts, the light code (1 without),
-    one try, and one of the `tries` that a day allows for one person."""
+    """What a film made beforehand can hope for: probability that it passes the prompts of the day's first try, the
+    light code (1 without), that try, and one of the `tries` that a day allows for one person."""
 
     prompts: float
     light: float
@@ -102,13 +106,14 @@ class Chance:
     a_day: float
 
 
-def chance(
-    liveness: LivenessSettings, light: LightSettings | None = None, tries: TrySettings = TrySettings()
-) -> Chance:
-    """The chance of guessing, from the prompts' own pool; `light` as for a kiosk with a lamp.
-
-    Further prompts after a failure are left out: who waits long enough is not asked them.
-    """
-    prompts = guess_probability(liveness.pool, liveness.prompts, liveness.retries)
-    lit = 1.0 if light is None else light_guess_probability(light.fewest, light.correlation)
-    return Chance(prompts, lit, prompts * lit, tries.a_day, 1.0 - (1.0 - prompts * lit) ** tries.a_day)
+def chance(liveness: LivenessSettings, tries: TrySettings = TrySettings()) -> Chance:
+    """The chance of guessing, from the prompts' own pool; after each failed try more of them are asked."""
+    lit, pool, light = 1.0, liveness.pool, liveness.light
+    if light is not None:
+        lit = light_guess_probability(light.looks if set(TURNS) <= set(pool) else light.long_looks)
+    none_passes, prompts = 1.0, 1.0
+    for failed in reversed(range(tries.a_day)):
+        more = min(failed * tries.more_prompts, tries.most_more)
+        prompts = guess_probability(pool, min(liveness.asked + more, len(pool)), liveness.retries)
+        none_passes *= 1.0 - prompts * lit
+    return Chance(prompts, lit, prompts * lit, tries.a_day, 1.0 - none_passes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(pool) < 2 or len(pool) != len(options.prompts.split(",")) or not set(pool) & set(TURNS):
         parser.error(f"--prompts takes two or more of {','.join(POOL)}, one of them a turn")
     liveness = LivenessSettings(pool=pool)
-    found = {"none": chance(liveness), "lamp": chance(liveness, LightSettings())}
+    found = {"none": chance(liveness), "lamp": chance(replace(liveness, light=LightSettings()))}
     if options.json:
         print(json.dumps({light: asdict(one) for light, one in found.items()}))
         return 0

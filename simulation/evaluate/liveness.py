@@ -148,7 +148,7 @@ def _simulated(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown]
         "light": "lamp" if options.light else "none",
         "fps": options.fps,
         "identities": len(faces),
-        "guess": asdict(chance(LivenessSettings(), LightSettings() if options.light else None)),
+        "guess": asdict(chance(LivenessSettings(light=LightSettings() if options.light else None))),
         "presentations": [asdict(outcome) for outcome in outcomes],
     }
     for row in found["species"]:

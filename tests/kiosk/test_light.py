@@ -22,7 +22,7 @@ def played(
     code = LightCode(SETTINGS, random.Random(3), 0.0)
     levels = [(0.0, code.level)]
     number = 0
-    while not code.enough:
+    while (answer := code.answer()) is None:
         number += 1
         time_s = number / fps
         level = next(level for began, level in reversed(levels) if began < time_s - late_s or began == 0.0)
@@ -34,7 +34,7 @@ def played(
         frame = Frame(np.clip(image, 0, 255).astype(np.uint8), time_s, number)
         code.update(frame, FACE, Measure(time_s, yaw, 0.0, 90.0, 0.3))
         levels.append((time_s, code.level))
-    return code.answer()
+    return answer
 
 
 @pytest.mark.parametrize("fps", [10.0, 15.0, 30.0])
@@ -53,7 +53,7 @@ def test_a_screen_gives_too_little_back_however_clearly_it_is_read():
 def test_without_any_answer_it_is_the_correlation_that_is_short():
     answer = played(0.0)
     assert answer.state == "weak"
-    assert answer.reasons[0].threshold == SETTINGS.correlation
+    assert answer.reasons[0].threshold == SETTINGS.looks[-1][1]
 
 
 def test_a_copy_that_comes_late_is_told_with_its_delay():

@@ -49,14 +49,24 @@ def test_faces_that_are_not_known_pause_only_after_many_in_a_short_time():
     assert tries.wait_s("", now) == 0
 
 
-def test_more_is_asked_soon_after_a_failure_and_not_an_hour_later():
+def test_more_is_asked_for_a_day_after_a_failure_of_whom_it_concerns():
     tries, now = failing(1)
-    assert tries.more_prompts("p", now) == 1
-    assert tries.more_prompts("p", now + 3_600_000) == 0
+    assert tries.more_prompts("p", now + 3_600_000) == 1
+    assert tries.more_prompts("q", now) == 0
+    assert tries.more_prompts("p", now + DAY_MS) == 0
 
 
-def refusal(seq: int, person: str | None, reasons: list[str], decision: str = "undetermined") -> Entry:
-    body = {"decision": decision, "person": person, "reasons": reasons}
+def test_an_attack_makes_the_kiosk_ask_everybody_more_for_a_while():
+    tries = Tries()
+    tries.failed("p", NOW, attack=True)
+    assert tries.more_prompts("q", NOW + 1000) == 1
+    assert tries.more_prompts("q", NOW + 1000 * round(LIMITS.alarm_s) + 1) == 0
+
+
+def refusal(
+    seq: int, person: str | None, reasons: list[str], decision: str = "undetermined", liveness: str = "undetermined"
+) -> Entry:
+    body = {"decision": decision, "person": person, "reasons": reasons, "liveness": liveness}
     return Entry("K01", seq, "refusal", "0" * 32, seq, NOW + seq, "free", body)
 
 
@@ -68,8 +78,10 @@ def test_a_restart_remembers_what_the_journal_holds_and_counts_no_pause_as_a_try
             refusal(1, "p", ["no answer to blink"]),
             refusal(2, "p", [USED_UP]),
             refusal(3, "p", [], "unknown"),
+            refusal(4, "q", [], "refused", "attack"),
         ]
     )
+    assert tries.more_prompts("r", NOW + 5) == 1
     assert tries.count("p", NOW + 4) == 1
     assert tries.count("", NOW + 4) == 1
 
@@ -82,7 +94,7 @@ def test_a_pause_is_written_down_once():
 
 
 def test_with_the_light_code_a_day_of_guessing_stays_below_one_in_a_thousand():
-    lit = chance(LivenessSettings(), LightSettings())
+    lit = chance(LivenessSettings(light=LightSettings()))
     assert lit.a_day <= 1e-3
     assert lit.one_try < lit.prompts
     assert chance(LivenessSettings()).a_day > lit.a_day
@@ -99,7 +111,14 @@ def test_a_single_turn_is_guessed_half_of_the_time():
 
 
 def test_a_longer_code_of_light_is_harder_to_guess():
-    assert light_guess_probability(14, 0.8) < light_guess_probability(10, 0.8) < 0.05
+    assert light_guess_probability(((14, 0.8),)) < light_guess_probability(((10, 0.8),)) < 0.05
+    assert light_guess_probability(((12, 0.95), (14, 0.8))) > light_guess_probability(((14, 0.8),))
+
+
+@pytest.mark.parametrize("missing", [{"turn_left"}, {"turn_left", "look_up"}, {"blink"}, {"look_up", "blink"}])
+def test_a_set_of_alternative_prompts_that_is_easily_guessed_is_given_a_longer_code(missing: set[str]):
+    pool = tuple(prompt for prompt in POOL if prompt not in missing)
+    assert chance(LivenessSettings(pool=pool, light=LightSettings())).a_day <= 1e-3
 
 
 def test_every_plan_has_a_turn_and_nothing_twice():
