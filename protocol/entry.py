@@ -63,10 +63,10 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
 }
 _ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
 OPTIONAL: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "presence": {"prompt_set": int},
-    "refusal": {"prompt_set": int},
+    "presence": {"prompt_set": int, "card": int, "found_in": str},
+    "refusal": {"prompt_set": int, "card": int, "found_in": str},
 }
-"""What a kind may carry besides: only devices whose server sent them alternative prompts write it."""
+"""What a kind may carry besides: only devices whose roster holds alternative prompts, cards or an office write it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def test_an_entry_comes_back_and_is_small():
         ({"body": PRESENCE.body | {"presented_boottime_ms": 120_001}}, "presented_boottime_ms"),
         ({"body": PRESENCE.body | {"seq": 1}}, "seq"),
         ({"body": PRESENCE.body | {"prompt_set": True}}, "prompt_set"),
+        ({"body": PRESENCE.body | {"card": "3"}}, "card"),
         ({"body": PRESENCE.body | {"species": ""}}, "species"),
         ({"kind": "attested", "body": ATTESTED | {"colleague": PRESENCE.seq}}, "colleague"),
         ({"kind": "attested", "body": ATTESTED | {"first_try": -1}}, "first_try"),
@@ -70,6 +71,7 @@ def test_an_attested_entry_and_one_with_alternative_prompts_come_back():
     for said in (
         replace(PRESENCE, kind="attested", body=ATTESTED),
         replace(PRESENCE, body=PRESENCE.body | {"prompt_set": 7}),
+        replace(PRESENCE, body=PRESENCE.body | {"card": 3, "found_in": "agency"}),
     ):
         assert entry.decode(said.encode()) == said
         assert entry.identify(said.encode()) == (said.device, said.seq, said.kind)

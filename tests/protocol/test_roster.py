@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import base64
+import re
+from dataclasses import asdict
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
-from protocol import canonical, roster
+from protocol import canonical, cards, roster
 from protocol.errors import ProtocolError
 from protocol.gallery import seal_bytes
-from protocol.roster import PromptSet, Roster, Supervisor
+from protocol.roster import Card, PromptSet, Roster, Supervisor
 
 KEY = X25519PrivateKey.from_private_bytes(bytes([5]) * 32)
 PUBLIC = KEY.public_key().public_bytes_raw()
 SITI, BUDI = "ab" * 16, "cd" * 16
+TEXT = cards.new()
 ROSTER = Roster(
     (Supervisor("2026-01-01", "2026-12-31", SITI),),
     (
         PromptSet("2026-10-01", "", BUDI, 3, ("turn_left", "come_closer")),
         PromptSet("2026-10-05", "2026-10-31", BUDI, 9, ()),
     ),
+    (Card("", "2026-12-31", SITI, 1, "0" * 64), Card("", "", BUDI, 2, cards.digest(TEXT))),
+    (BUDI, SITI),
 )
 
 
@@ -42,6 +49,21 @@ def test_what_holds_depends_on_the_day():
     assert [ROSTER.prompts_of(BUDI, day).number for day in ("2026-10-01", "2026-10-05", "2026-11-01")] == [3, 9, 3]
 
 
+def test_a_card_is_found_by_its_text_alone_which_the_roster_does_not_hold():
+    assert ROSTER.card_of(TEXT).person == BUDI
+    assert re.fullmatch(r"HADIR/1/[A-Z2-7]{26}", TEXT)
+    assert cards.new() != TEXT
+    assert TEXT.encode() not in canonical.encode({"cards": [asdict(one) for one in ROSTER.cards]})
+    foreign = ("", cards.new(), f"{TEXT}\n", TEXT.lower(), f" {TEXT}", "'; DROP TABLE entries; --", "\x00\x1b[31m", "é")
+    for text in (*foreign, TEXT + "A" * 1_000_000):
+        assert ROSTER.card_of(text) is None
+
+
+@given(st.text())
+def test_no_other_text_is_anybodys_card(text):
+    assert ROSTER.card_of(text) is None
+
+
 def test_a_field_of_the_future_is_left_aside_and_what_is_not_whole_is_refused():
     def sealed(value):
         plain = canonical.encode(value)
@@ -57,6 +79,11 @@ def test_a_field_of_the_future_is_left_aside_and_what_is_not_whole_is_refused():
         {"supervisors": [one | {"person": 5}], "prompt_sets": []},
         {"supervisors": [], "prompt_sets": [one | {"number": True, "prompts": []}]},
         {"supervisors": 5, "prompt_sets": []},
+        {"supervisors": [], "prompt_sets": [], "office": [5]},
+        *(
+            {"supervisors": [], "prompt_sets": [], "cards": [one | card]}
+            for card in ({"number": 1, "digest": ""}, {"number": "1", "digest": "0" * 64}, {"digest": "0" * 64})
+        ),
     ):
         with pytest.raises(ProtocolError, match="roster"):
             roster.unseal(sealed(bad), "K01", 1, KEY)
