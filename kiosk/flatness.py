@@ -71,6 +71,8 @@ def nose_relief(
     What stands out by h moves h sin(yaw) farther in a turn. Paper bends one way only (it is developable), so whatever
     bend it is given about a head's upright axis, a nose does not stand out of it: the sheet may be any polynomial of
     fourth degree across the face, and twisted. (Bent about a level axis, a picture shows no turn to begin with.)
+    Half of what is returned is the median of the points on the nose, half its tip, the farthest of them: corners are
+    found on the sides of some noses more than on the tip.
     """
     beside = ~on_nose
     if on_nose.sum() < 2 or beside.sum() < _FEWEST:
@@ -82,7 +84,8 @@ def nose_relief(
     for _ in range(3):
         out = along - sheet @ np.linalg.lstsq(sheet[kept], along[kept], rcond=None)[0]
         kept = beside & (np.abs(out) <= np.quantile(np.abs(out[beside]), _KEPT))
-    return float(np.median(out[on_nose]) / np.sin(np.radians(abs(turned_deg))))
+    out_of_sheet = (np.median(out[on_nose]) + out[on_nose].max()) / 2.0
+    return float(out_of_sheet / np.sin(np.radians(abs(turned_deg))))
 
 
 def mesh_residual(frontal: NDArray[np.float32], turned: NDArray[np.float32]) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass, field, replace
+from statistics import mean
 from typing import Literal
 
 import numpy as np
@@ -96,6 +97,7 @@ class Liveness:
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
         self._depths: list[tuple[float, float]] = []
+        self._noses: list[float] = []
         self._measured: list[Reason] = []
         self._recent: deque[Measure] = deque()
         self._straight_frames = 0
@@ -325,22 +327,27 @@ class Liveness:
     def _is_deep(self, now_s: float, prompt: Prompt) -> bool:
         """Whether the turn was one of a head; where not, the prompt has failed or all is decided."""
         assert self._depth is not None
-        residuals, nose, limits = self._depth.of_turn(), self._depth.nose(), self._settings.depth
+        residuals, found, limits = self._depth.of_turn(), self._depth.nose(), self._settings.depth
         if residuals is None:
             self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
             return False
         mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
+        relief = None if found is None else found.value
+        self._noses += [] if relief is None else [relief]
+        nose = Reason("nose stands out", mean(self._noses), limits.nose) if self._noses else None
         self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
         if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
         elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
             self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
-        elif nose is None:
+        elif relief is None:
             self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-        elif (nose.value or 0.0) < limits.nose:
-            self._fail(now_s, Reason("bent like paper", nose.value, limits.nose), wary=True)
+        elif mean(self._noses) < limits.nose:
+            self._fail(now_s, Reason("bent like paper", mean(self._noses), limits.nose), wary=True)
         else:
             self._depths.append(residuals)
+            if len(self._noses) == 1 and relief < limits.clear_nose and not set(TURNS) & set(self._plan[1:]):
+                self._plan.insert(1, self._rng.choice([turn for turn in self._settings.pool if turn in TURNS]))
             return True
         return False
 

@@ -87,7 +87,10 @@ def test_a_film_of_somebody_who_turns_at_its_own_time_is_not_live() -> None:
 
 def test_paper_over_another_persons_face_is_not_live_for_it_cannot_blink() -> None:
     turns_only = LivenessSettings(
-        pool=TURNS, prompts=1, answers=AnswerSettings(turn=10.0), depth=DepthSettings(mesh=0.0, flow=0.0, nose=-1.0)
+        pool=TURNS,
+        prompts=1,
+        answers=AnswerSettings(turn=10.0),
+        depth=DepthSettings(mesh=0.0, flow=0.0, nose=-1.0, clear_nose=-1.0),
     )
     found = verdict("sim:mask=18?seed=1&fps=15", settings=turns_only, seed=1)
     assert found.state == "undetermined"
