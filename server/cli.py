@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from protocol.errors import ProtocolError
 from server.commands import (
     attested,
+    cards,
     dating,
     devices,
     enrolment,
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, attested)
+    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, cards, attested)
     for domain in (*people_and_devices, orders, places, legacy, dating, month, workflow, report, proofs):
         domain.register(commands)
     return parser

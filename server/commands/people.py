@@ -10,6 +10,7 @@ from pathlib import Path
 
 from server import facts
 from server.commands.common import SHOWN, Commands, by, day, instant, opened, regulation_of, show_table
+from server.enrolment import rosters
 from server.enrolment import service as enrolment
 from server.errors import ImportFailed
 from server.people import exporting, grants, importing
@@ -105,6 +106,7 @@ def _import(options: argparse.Namespace) -> None:
     regulation = regulation_of(parts)
     now_ms = parts.clock.now_ms()
     with parts.database.write() as connection:
+        before = rosters.offices(connection, now_ms)
         reports = importing.import_files(
             connection,
             files,
@@ -119,7 +121,7 @@ def _import(options: argparse.Namespace) -> None:
         )
         wrong = sum(len(report.problems) for report in reports)
         if not options.dry_run and not wrong:
-            enrolment.refresh(connection, parts.keyring.gallery, now_ms)
+            enrolment.refresh(connection, parts.keyring.gallery, now_ms, before)
     if left:
         print(clean(f"left, for their names say nothing here: {', '.join(path.name for path in left)}"))
     if regulation is None:

@@ -31,7 +31,7 @@ def register(commands: Commands) -> None:
     logs = commands.add(
         "logs",
         _logs,
-        "Write all logs into one file for an auditor: hadir audit verify FILE.",
+        "Write all logs into one file, for hadir audit verify.",
         "hadir server logs --out logs.db",
     )
     logs.add_argument("--out", type=Path, required=True, metavar="FILE", help="replaced if it is there")

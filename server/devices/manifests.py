@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 
 from sqlalchemy import Connection, delete, select
@@ -34,11 +35,12 @@ def publish(connection: Connection, targets: Iterable[Device], signer: Signer, n
     gallery = galleries.current(connection, now_ms)
     release = due_release(connection)
     settings = {} if release is None else {"release": release.setting()}
-    rosters_of = {attests: rosters.current(connection, now_ms, attests=attests) for attests in (True, False)}
+    rosters_of = {attests: rosters.current(connection, now_ms, gallery, attests=attests) for attests in (True, False)}
+    offices = rosters.offices(connection, now_ms)
     for device in targets:
         version = (latest_version(connection, device.name) or 0) + 1
         reference = None if gallery is None else _sealed(connection, device, gallery)
-        told = rosters_of[roster.SOURCE in device.sources]
+        told = replace(rosters_of[roster.SOURCE in device.sources], office=offices.get(device.site, ()))
         sealed_roster = {roster.SETTING: told.seal(device.name, version, device.sealing_key)} if told else {}
         manifest = Manifest(
             device=device.name,

@@ -71,10 +71,15 @@ def write(sheet: Sequence[Label], language: str, out: IO[bytes]) -> None:
     canvas.save()
 
 
+def qr_code(text: str, size: float, height: float = 0.0) -> Drawing:
+    """A drawing as wide as a QR code of `size`, at its foot, with the border that readers need."""
+    drawing = Drawing(size, max(size, height))
+    drawing.add(QrCodeWidget(text, barLevel="M", barWidth=size, barHeight=size, barBorder=4))
+    return drawing
+
+
 def _draw(canvas: Canvas, label: Label, x: float, top: float, say: Language) -> None:
-    drawing = Drawing(_QR, _QR)
-    drawing.add(QrCodeWidget(str(label.token), barLevel="M", barWidth=_QR, barHeight=_QR, barBorder=4))
-    renderPDF.draw(drawing, canvas, x + _PAD / 2, top - (HEIGHT + _QR) / 2)
+    renderPDF.draw(qr_code(str(label.token), _QR), canvas, x + _PAD / 2, top - (HEIGHT + _QR) / 2)
     y = top - _PAD
     for text, font, size in _lines(label, say):
         y -= size * 1.35

@@ -11,6 +11,9 @@ PROMPT_SETS = fact_kind("prompt_sets", ("prompt_set", "employee_id", "prompts", 
 """What somebody is asked at kiosks instead of the usual, between two days. `prompts`: separated by spaces, '' for none;
 `status`: proposed, approved or rejected."""
 
+CARDS = fact_kind("cards", ("card", "employee_id", "digest", "status"), ("employee_id",))
+"""The card of somebody whom the face alone does not name; `card`: its number, `status`: issued or revoked."""
+
 enrol_codes = Table(
     "enrol_codes",
     metadata,

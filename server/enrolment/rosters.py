@@ -1,22 +1,27 @@
-"""Rosters made of the facts: who may attest as a supervisor, and who is asked other prompts."""
+"""Rosters made of the facts: who may attest as a supervisor, is asked other prompts, has a card, belongs to a site."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sqlalchemy import Connection
 
-from protocol.roster import PromptSet, Roster, Supervisor
+from protocol.gallery import Gallery
+from protocol.roster import Card, PromptSet, Roster, Supervisor
 from server.attendance import attested
-from server.enrolment import prompts
+from server.enrolment import cards, prompts
 from server.people import service as people
 
 
-def current(connection: Connection, now_ms: int, *, attests: bool) -> Roster:
-    """The roster as the facts stand, future days included; `attests`: the device takes attested marks.
+def current(connection: Connection, now_ms: int, gallery: Gallery | None, *, attests: bool) -> Roster:
+    """The roster as the facts stand, future days included, but for the office, which differs from device to device.
 
-    Of people who serve alone: the device needs no others.
+    Of people who serve alone: the device needs no others; and of cards those of whom the gallery lists as alike.
+    `attests`: the device takes attested marks.
     """
     serve = {row["employee_id"] for row in people.employees(connection, now_ms) if people.active(row, now_ms)}
     names = {who: name for who, name in people.pseudonyms(connection).items() if who in serve}
+    listed = () if gallery is None else look_alikes(gallery)
     today = people.local_day(now_ms).isoformat()
     supervisors = sorted(
         (names[who], first, last)
@@ -30,4 +35,23 @@ def current(connection: Connection, now_ms: int, *, attests: bool) -> Roster:
         if row["status"] == prompts.APPROVED and row["employee_id"] in names
         and (not row["valid_to"] or today <= row["valid_to"])
     ]  # fmt: skip
-    return Roster(tuple(Supervisor(first, last, who) for who, first, last in supervisors), tuple(sets))
+    held = [
+        Card("", row["valid_to"], names[row["employee_id"]], int(row["card"]), row["digest"])
+        for row in cards.held(connection, now_ms)
+        if names.get(row["employee_id"]) in listed
+    ]
+    return Roster(tuple(Supervisor(first, last, who) for who, first, last in supervisors), tuple(sets), tuple(held))
+
+
+def look_alikes(gallery: Gallery) -> set[str]:
+    """Pseudonyms of those whom the face alone does not name."""
+    return {gallery.people[place].person for pair in gallery.alike for place in pair}
+
+
+def offices(connection: Connection, now_ms: int) -> dict[str, tuple[str, ...]]:
+    """Site → pseudonyms of who serves and belongs there, in order."""
+    found, names = defaultdict(list), people.pseudonyms(connection)
+    for row in people.employees(connection, now_ms):
+        if row["site"] and row["employee_id"] in names and people.active(row, now_ms):
+            found[row["site"]].append(names[row["employee_id"]])
+    return {site: tuple(sorted(who)) for site, who in found.items()}

@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,7 +18,7 @@ from protocol.errors import ProtocolError
 from protocol.note import Signer, unbase64
 from server.devices import manifests
 from server.devices import service as devices
-from server.enrolment import duplicates, galleries
+from server.enrolment import duplicates, galleries, rosters
 from server.enrolment.models import despite_duplicates, enrol_codes, enrolments
 from server.errors import Conflict, ImportFailed, NotFound, Refused
 from server.people import grants
@@ -155,12 +155,21 @@ def reject(connection: Connection, number: int, *, by: str, now_ms: int) -> None
     connection.execute(gone, {"matrix": b"", "rows": 0})
 
 
-def refresh(connection: Connection, signer: Signer, now_ms: int) -> None:
-    """After people came, left or changed their names: devices get the gallery that follows, if it differs."""
+def refresh(
+    connection: Connection, signer: Signer, now_ms: int, before: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
+    """After people came, left, moved or changed their names: devices get the gallery that follows, if it differs, and
+    who belongs to their site, if others did `before` (as of `rosters.offices`)."""
     gallery = galleries.current(connection, now_ms)
     if gallery is not None:
         claimed = devices.claimed(connection)
-        behind = [one for one in claimed if manifests.latest_gallery(connection, one.name) != gallery.version]
+        offices = rosters.offices(connection, now_ms)
+        moved = set() if before is None else {site for site, _ in before.items() ^ offices.items()}
+        behind = [
+            one
+            for one in claimed
+            if one.site in moved or manifests.latest_gallery(connection, one.name) != gallery.version
+        ]
         manifests.publish(connection, behind, signer, now_ms)
 
 

@@ -25,7 +25,7 @@ from server.allowance.models import run_tables, runs
 from server.attendance.models import DATINGS, legacy_marks
 from server.devices.models import sealed_galleries
 from server.enrolment import service as enrolment
-from server.enrolment.models import PROMPT_SETS, despite_duplicates, enrol_codes, enrolments, galleries
+from server.enrolment.models import CARDS, PROMPT_SETS, despite_duplicates, enrol_codes, enrolments, galleries
 from server.errors import Conflict, NotFound, Refused
 from server.month.models import month_steps
 from server.month.tables import from_parquet, to_parquet
@@ -144,7 +144,7 @@ def _destroy(connection: Connection, employee_id: str, signer: Signer, now_ms: i
     gone = {"matrix": b"", "rows": 0, "report": "[]", "state": "erased"}
     connection.execute(enrolments.update().where(enrolments.c.employee == employee_id), gone)
     connection.execute(delete(enrol_codes).where(enrol_codes.c.employee == employee_id))
-    for kind in (DATINGS, PROMPT_SETS):
+    for kind in (CARDS, DATINGS, PROMPT_SETS):
         connection.execute(delete(kind.table).where(kind.table.c.employee_id == employee_id))
     connection.execute(delete(legacy_marks).where(legacy_marks.c.employee_id == employee_id))
     for run, _ in _runs(connection):
