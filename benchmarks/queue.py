@@ -24,6 +24,8 @@ from kiosk.embedder import Box, DlibEmbedder, Embedding, Key, cut
 from kiosk.faces import FaceTracker
 from kiosk.gallery import Site
 from kiosk.indicator import Indicator
+from kiosk.light import LightSettings
+from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
 from kiosk.stills import look_at
@@ -142,7 +144,7 @@ def morning(
         indicator,
         FrameClock(0),
         Site(templates=templates),
-        settings=StationSettings(language="en"),
+        settings=StationSettings(language="en", liveness=LivenessSettings(light=LightSettings())),
         rng=random.Random(7),  # noqa: S311  # only to repeat a run
         on_decision=decided,
     )

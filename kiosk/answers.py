@@ -47,19 +47,22 @@ class AnswerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What an answer is read from, of one frame. Degrees, pixels, eye aspect ratio of the more open eye."""
+    """What an answer is read from, of one frame. Degrees, pixels, eye aspect ratio of the more open eye; `x`: where the
+    face's middle is across the picture, pixels."""
 
     time_s: float
     yaw: float
     pitch: float
     size: float
     eyes: float
+    x: float = 0.0
 
     @classmethod
     def of(cls, time_s: float, face: Face) -> Measure:
         """The measures of a face."""
         size = geometry.outer_eye_distance(face.landmarks)
-        return cls(time_s, face.yaw, face.pitch, size, max(geometry.eye_aspect_ratios(face.landmarks)))
+        eyes = max(geometry.eye_aspect_ratios(face.landmarks))
+        return cls(time_s, face.yaw, face.pitch, size, eyes, face.box[0] + face.box[2] / 2)
 
 
 def straight(measures: Sequence[Measure]) -> Measure:

@@ -34,10 +34,14 @@ FOLLOWED = "depth of followed points"
 class LivenessSettings:
     """Times in seconds, angles in degrees, `apart` in the embedder's Euclidean distance.
 
+    `calm`: degrees, and `stands`, outer-eye distances across the picture, by which a head at rest may move within
+    `settle_s`: of somebody who is still walking the mesh lags behind, and shots are of no use (.6 from the next).
+
     `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
     Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
     `prompts`: asked of everybody where no lamp is lit; `prompts_lit`: beside its light code, in an ordinary morning.
-    `blink`: whether a blink must be seen, asked for where none comes by itself. `light`: None where no lamp is lit.
+    `blink`: whether a blink must be seen, asked for where none comes by itself; not in an ordinary morning, in which
+    the one turn leaves no doubt. `light`: None where no lamp is lit.
     `without_light`: passive cues that make it undetermined there, though they only log elsewhere: nothing else tells a
     display that is steered live from a person.
     """
@@ -48,6 +52,7 @@ class LivenessSettings:
     settle_s: float = 0.25
     settle_frames: int = 3
     calm: float = 5.0
+    stands: float = 0.3
     settle_within_s: float = 8.0
     pause_s: tuple[float, float] = (0.05, 0.35)
     back_within: float = 8.0
@@ -207,12 +212,12 @@ class Liveness:
         if against:
             self._recent.clear()
             return
+        if self._light is None and self._settings.light is not None:
+            self._light = LightCode(self._settings.light, self._rng, measure.time_s)
+            self._lengthen_code()
         self._recent.append(measure)
         if self._is_calm():
             self.base = straight(self._recent)
-            if self._settings.light is not None:
-                self._light = LightCode(self._settings.light, self._rng, measure.time_s)
-                self._lengthen_code()
             self._begin_pause(measure.time_s)
 
     def _is_calm(self) -> bool:
@@ -223,8 +228,10 @@ class Liveness:
         long_enough = latest - self._recent[0].time_s >= self._settings.settle_s
         if len(self._recent) < self._settings.settle_frames or not long_enough:
             return False
-        turns, nods = [m.yaw for m in self._recent], [m.pitch for m in self._recent]
-        return max(max(turns) - min(turns), max(nods) - min(nods)) <= self._settings.calm
+        turns, nods, places = zip(*((m.yaw, m.pitch, m.x) for m in self._recent), strict=True)
+        moved = max(max(turns) - min(turns), max(nods) - min(nods))
+        walked = (max(places) - min(places)) / self._recent[-1].size
+        return moved <= self._settings.calm and walked <= self._settings.stands
 
     def _begin_pause(self, now_s: float) -> None:
         self.prompt = None
@@ -372,7 +379,8 @@ class Liveness:
     def _next(self, now_s: float) -> None:
         self._answer = self._depth = None
         self._straight_frames = 0
-        if not self._plan and not self._blink_seen:
+        ordinary = self._light is not None and len(self._asked) == 1
+        if not self._plan and not self._blink_seen and not ordinary:
             self._plan.append("blink")
         if self._plan:
             self._begin_pause(now_s)
