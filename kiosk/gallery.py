@@ -13,25 +13,29 @@ from kiosk.clock import SystemClock
 from kiosk.device import Device, refreshed
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
-from kiosk.matcher import Templates, search
+from kiosk.matcher import Templates, alike_of, part_of, search
 from kiosk.syncstate import proven_ms
 from protocol import roster
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
-from protocol.gallery import Gallery, unseal
+from protocol.gallery import unseal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the station runs on: the applied manifest, its templates, first names by pseudonym, and its roster."""
+    """What the station runs on: the applied manifest, its templates, first names by pseudonym, and its roster.
+
+    `office`: of the templates, those of whom the roster has at this site; None where they are too few to calibrate.
+    """
 
     manifest: Manifest | None = None
     digest: str = ""
     templates: Templates | None = None
     names: dict[str, str] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
+    office: Templates | None = None
 
     @property
     def attests(self) -> bool:
@@ -196,9 +200,10 @@ class GalleryStore:
             margin=gallery.margin_e4 / 1e4,
             basis=cast(Basis, gallery.basis),
             pairs=gallery.pairs,
-            alike=_alike(gallery),
+            alike=alike_of((gallery.people[a].person, gallery.people[b].person) for a, b in gallery.alike),
         )
-        return Site(manifest, digest, templates, {p.person: p.name for p in gallery.people}, told)
+        names = {p.person: p.name for p in gallery.people}
+        return Site(manifest, digest, templates, names, told, _office(templates, told))
 
     def _roster(self, manifest: Manifest, note: Path) -> Roster:
         """Of a manifest; of a server that sends none, nobody's."""
@@ -225,14 +230,10 @@ class GalleryStore:
             (self._inbox / name).unlink(missing_ok=True)
 
 
-def _alike(gallery: Gallery) -> dict[str, tuple[str, ...]]:
-    """Look-alikes of each person who has any."""
-    found: dict[str, tuple[str, ...]] = {}
-    for pair in gallery.alike:
-        for one, other in (pair, pair[::-1]):
-            person = gallery.people[one].person
-            found[person] = (*found.get(person, ()), gallery.people[other].person)
-    return found
+def _office(templates: Templates, told: Roster) -> Templates | None:
+    """The office's part of a gallery; None for one that cannot be calibrated by itself, or that is all of it."""
+    part = part_of(templates, set(told.office))
+    return part if part.basis == "pairs" and len(part.people) < len(templates.people) else None
 
 
 def _test(site: Site) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -103,19 +103,75 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
     return Match("known", person, distance, margin)
 
 
+def search_site(templates: Templates, office: Templates | None, shots: NDArray[np.float32]) -> Match:
+    """`search` at a kiosk whose own `office` is part of the gallery (as of `part_of`; None where that is not known).
+
+    The office's wider threshold names only who is the nearest of the whole gallery, by the office's margin: a visitor
+    is never taken for a colleague of the office who is farther, or hardly nearer. Whoever it does not name, the whole
+    gallery's rule does, or nobody.
+    """
+    match = search(templates, shots)
+    if office is None:
+        return match
+    if match.outcome != "known":
+        near = search(office, shots)
+        if near.outcome == "known":
+            fused = templates._people.distances(np.atleast_2d(shots)).mean(axis=0)
+            nearest = templates.people[int(templates._present[fused.argmin()])]
+            margin = float(np.partition(fused, 1)[1] - fused.min()) if len(fused) > 1 else None
+            if nearest == near.person and (margin is None or margin >= office.margin):
+                return replace(near, margin=margin)
+    return replace(match, visiting=match.person is not None and match.person not in office.people)
+
+
+def verify(templates: Templates, shots: NDArray[np.float32], person: str) -> Match:
+    """The fused shots (k x d float32) against one person whom something else than the face names, as a card does.
+
+    "known" within the threshold, "unsure" beyond it, "unknown" where the gallery does not hold the person; `margin`:
+    how much farther the nearest other person is, negative where that one is nearer.
+    """
+    shots = np.atleast_2d(np.asarray(shots, np.float32))
+    present = [templates.people[owner] for owner in templates._present]
+    if person not in present:
+        return Match("unknown", None, None, None)
+    fused, place = templates._people.distances(shots).mean(axis=0), present.index(person)
+    distance = max(float(fused[place]) + templates._cohort.correction(shots), 0.0)
+    margin = float(np.delete(fused, place).min() - fused[place]) if len(fused) > 1 else None
+    return Match("known" if distance <= templates.threshold else "unsure", person, distance, margin)
+
+
 def part_of(templates: Templates, people: Collection[str]) -> Templates:
     """The gallery of these people alone, as of one office, with the threshold that its own pairs give.
 
-    It is searched first: fewer people are compared with, so the threshold is wider. Who is visiting is sought in the
-    whole gallery, on request, under the whole gallery's threshold.
+    Fewer people are compared with, so the threshold is wider. It may name strangers half as often as the whole
+    gallery's, so that both together do one and a half times as often as one, at most. Whom it would take for each other
+    is listed as alike too.
     """
     places = [place for place, person in enumerate(templates.people) if person in people]
     chosen = np.isin(templates.owners, places)
     owners = np.searchsorted(places, templates.owners[chosen]).astype(np.int32)
     names = tuple(templates.people[place] for place in places)
     part = replace(templates, matrix=templates.matrix[chosen], owners=owners, people=names)
-    found = calibration_of(part)
-    return replace(part, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
+    found = calibration_of(part, calibration.FPIR / 2)
+    present = [names[owner] for owner in part._present]
+    near = calibration.alike(part.matrix, part.counts, found.threshold)
+    return replace(
+        part,
+        threshold=found.threshold,
+        margin=found.margin,
+        basis=found.basis,
+        pairs=found.pairs,
+        alike=alike_of((present[one], present[other]) for _, one, other in near) | dict(templates.alike),
+    )
+
+
+def alike_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Look-alikes of each person who is in any of the pairs."""
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        for person, other in (pair, pair[::-1]):
+            found[person] = (*found.get(person, ()), other)
+    return found
 
 
 def calibration_of(templates: Templates, fpir: float = calibration.FPIR) -> Calibration:

@@ -100,6 +100,7 @@ class Match:
     `distance`: Euclidean, of the nearest person; `margin`: how much farther the second person is
     (None where the gallery holds one person). `alike`: others whom the gallery lists as hard to tell from `person`;
     then the face alone is never "known": within the threshold it is "unsure" until a second factor says who it is.
+    `visiting`: the person is not of the kiosk's own office, where it knows that.
     """
 
     outcome: Literal["known", "unknown", "unsure"]
@@ -107,12 +108,13 @@ class Match:
     distance: float | None
     margin: float | None
     alike: tuple[str, ...] = ()
+    visiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the kiosk decided about one track, before it is written down. Times are the camera's, seconds.
-    `prompt_set`: number of the alternative prompts that were asked, if any."""
+    `prompt_set`: number of the alternative prompts that were asked, if any; `card`: of the card that was shown."""
 
     time_s: float
     presented_s: float
@@ -123,3 +125,4 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     compute_ms: dict[str, float] = field(default_factory=dict)
     prompt_set: int | None = None
+    card: int | None = None

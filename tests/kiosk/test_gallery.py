@@ -12,7 +12,7 @@ from kiosk.clock import Reading, SystemClock
 from kiosk.device import Device
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
-from kiosk.gallery import GalleryStore, _alike
+from kiosk.gallery import GalleryStore
 from kiosk.syncstate import SyncState
 from protocol.cursor import Cursor
 from protocol.gallery import Gallery, Person, seal
@@ -40,8 +40,9 @@ def offer(store, version=1, signer=GALLERY_KEY, device="K01", people=("ab" * 16,
     matrix = np.arange(4 * len(people), dtype="<f4").tobytes()
     persons = tuple(Person(person, "Siti", 1) for person in people)
     embedder, threshold = changes.pop("embedder", "dlib"), changes.pop("threshold", 4500)
+    alike = changes.pop("alike", ())
     whose = device, DEVICE.sealing.public_key().public_bytes_raw()
-    sealed = seal(Gallery(version, embedder, 4, threshold, 300, persons, matrix), *whose)
+    sealed = seal(Gallery(version, embedder, 4, threshold, 300, persons, matrix, alike=alike), *whose)
     other = changes.pop("gallery_of", None)
     reference = GalleryReference(version, sha256(sealed).hexdigest(), len(sealed))
     manifest = Manifest(device, version, NOW_MS, NOW_MS + 1000, "Kantor A", "WIT", ("sim",), reference)
@@ -187,11 +188,23 @@ def test_a_gallery_of_nobody_is_a_gallery(store):
     assert apply(store).templates.people == ()
 
 
-def test_look_alikes_of_a_gallery_are_known_by_name_to_the_search():
-    people = tuple(Person(letter * 16, "Siti", 1) for letter in ("ab", "cd", "ef"))
-    pairs = Gallery(1, "dlib", 4, 4500, 300, people, bytes(48), alike=((0, 1), (1, 2)))
-    assert _alike(pairs) == {
+def test_look_alikes_of_a_gallery_are_known_by_name_to_the_search(store):
+    people = tuple(letter * 16 for letter in ("ab", "cd", "ef"))
+    offer(store, people=people, alike=((0, 1), (1, 2)))
+    assert apply(store).templates.alike == {
         "ab" * 16: ("cd" * 16,),
         "cd" * 16: ("ab" * 16, "ef" * 16),
         "ef" * 16: ("cd" * 16,),
     }
+
+
+@pytest.mark.parametrize(("ours", "part"), [(0, 0), (14, 0), (15, 15), (20, 0)])
+def test_an_office_is_a_part_once_its_own_pairs_calibrate_it(store, ours, part):
+    everybody = tuple(f"{n:032x}" for n in range(20))
+    public = DEVICE.sealing.public_key().public_bytes_raw()
+    told = Roster(office=(*everybody[:ours], "ff" * 16))
+    offer(store, people=everybody, settings={"roster": told.seal("K01", 1, public)})
+    office = apply(store).office
+    assert (0 if office is None else len(office.people)) == part
+    again = store.load(*EMBEDDER).office
+    assert (office is None) == (again is None)

@@ -18,6 +18,8 @@ from kiosk.matcher import (
     part_of,
     person_distances,
     search,
+    search_site,
+    verify,
 )
 from protocol.calibration import Cohort, alike
 
@@ -205,6 +207,120 @@ def test_an_office_is_searched_with_a_wider_threshold_and_a_visitor_is_found_in_
     for probe, people in ((ours, ("p120", "p120")), (visitor, (None, "p7"))):
         shots = away(probe, 0.15)
         assert (search(office, shots).person, search(agency, shots).person) == people
+
+
+def agency_and_office(people: int = 900, ours: int = 60) -> tuple[Templates, Templates]:
+    """A calibrated gallery, of whose people the first `ours` are the office's. Faces differ in few dimensions."""
+    dice = np.random.default_rng(3)
+    centres = np.pad(dice.normal(0.0, 0.09, (people, 40)), ((0, 0), (0, 88)))
+    matrix = np.repeat(centres, 3, axis=0) + dice.normal(0.0, 0.002, (3 * people, 128))
+    names, owners = tuple(f"p{n}" for n in range(people)), np.repeat(np.arange(people), 3).astype(np.int32)
+    whole = Templates(matrix.astype(np.float32), owners, names, DLIB)
+    found = calibration_of(whole)
+    agency = replace(whole, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
+    return agency, part_of(agency, {f"p{n}" for n in range(ours)})
+
+
+AGENCY = agency_and_office()
+
+
+def test_a_colleague_is_known_under_the_offices_threshold_and_a_visitor_under_the_agencys() -> None:
+    agency, office = AGENCY
+    reached = 0
+    for n in range(40, 80):
+        for distance in np.linspace(0.2, 0.5, 16):
+            shots = away(agency.matrix[3 * n], float(distance))
+            plain, match = search(agency, shots), search_site(agency, office, shots)
+            assert search_site(agency, None, shots) == plain
+            if match.outcome == "known" and plain.outcome != "known":
+                reached += 1
+                assert n < 60
+                assert (match.person, match.visiting) == (f"p{n}", False)
+                assert plain.distance is not None
+                assert plain.distance > agency.threshold
+            else:
+                assert replace(match, visiting=False) == plain
+                assert match.visiting == (plain.person is not None and n >= 60)
+    assert reached > 10
+
+
+@given(st.integers(0, 59), st.integers(60, 899), st.floats(0.0, 1.0), st.floats(0.0, 0.5), st.integers(0, 2**31))
+@settings(max_examples=200, deadline=None)
+def test_a_visitor_is_no_colleague_who_is_farther_or_hardly_nearer(
+    colleague: int, visitor: int, share: float, noise: float, seed: int
+) -> None:
+    """A visitor who resembles a colleague of the office, and faces between the two."""
+    agency, office = AGENCY
+    ours = agency.matrix[3 * colleague]
+    apart = agency.matrix[3 * visitor] - ours
+    rows = agency.matrix.copy()
+    rows[3 * visitor : 3 * visitor + 3] = ours + apart / np.linalg.norm(apart) * 0.5
+    whole = replace(agency, matrix=rows)
+    drawn = np.random.default_rng(seed).normal(0.0, noise / 11.3, 128)
+    shots = (ours + share * (rows[3 * visitor] - ours) + drawn).astype(np.float32)
+    match, plain = search_site(whole, office, shots), search(whole, shots)
+    (fused,) = person_distances(whole, shots[np.newaxis])
+    if match.outcome == "known" and plain.outcome != "known":
+        assert match.person in office.people
+        assert f"p{fused.argmin()}" == match.person
+        assert np.partition(fused, 1)[1] - fused.min() >= office.margin
+        assert not match.visiting
+    else:
+        assert replace(match, visiting=False) == plain
+        assert match.visiting == (plain.person is not None and plain.person not in office.people)
+
+
+def test_the_office_alone_would_take_a_visitor_for_the_colleague_whom_the_visitor_resembles() -> None:
+    agency, office = AGENCY
+    rows = agency.matrix.copy()
+    apart = rows[3 * 500] - rows[3 * 5]
+    rows[3 * 500 : 3 * 501] = rows[3 * 5] + apart / np.linalg.norm(apart) * 0.5
+    shots = (rows[3 * 5] + 0.8 * (rows[3 * 500] - rows[3 * 5])).astype(np.float32)
+    assert (search(office, shots).outcome, search(office, shots).person) == ("known", "p5")
+    match = search_site(replace(agency, matrix=rows), office, shots)
+    assert (match.outcome, match.person, match.visiting) == ("known", "p500", True)
+
+
+def test_both_thresholds_together_name_few_more_strangers_than_one_and_no_visitor_for_a_colleague() -> None:
+    """People who are as alike as those of one region, many of them: counts, not shares."""
+    agency, office = AGENCY
+    dice = np.random.default_rng(4)
+    strangers = np.pad(dice.normal(0.0, 0.09, (8000, 40)), ((0, 0), (0, 88))).astype(np.float32)
+    by_one = sum(search(agency, one).outcome == "known" for one in strangers)
+    by_both = sum(search_site(agency, office, one).outcome == "known" for one in strangers)
+    # Foretold: 4 by the whole gallery's threshold, 2 more by the office's.
+    assert by_one <= 12
+    assert by_one <= by_both <= by_one + 8
+    own = agency.matrix[agency.owners >= 60][::3]
+    visits = (own + dice.normal(0.0, 0.033, own.shape)).astype(np.float32)
+    found = [search_site(agency, office, one) for one in visits]
+    assert sum(match.outcome == "known" for match in found) > 100
+    assert all(match.visiting for match in found if match.outcome == "known")
+
+
+def test_whom_the_offices_threshold_takes_for_each_other_it_names_neither_of() -> None:
+    agency, _ = AGENCY
+    rows = agency.matrix.copy()
+    apart = rows[3 * 5] - rows[3 * 4]
+    rows[3 * 5 : 3 * 6] += rows[3 * 4] + apart / np.linalg.norm(apart) * 0.4 - rows[3 * 5]
+    agency = replace(agency, matrix=rows)
+    office = part_of(agency, {f"p{n}" for n in range(60)})
+    assert set(office.alike) == {"p4", "p5"}
+    for distance in np.linspace(0.3, 0.5, 41):
+        shots = away(rows[3 * 5], float(distance))
+        assert search(agency, shots) == search_site(agency, office, shots)
+
+
+def test_a_person_who_is_named_otherwise_is_compared_under_the_threshold_alone() -> None:
+    twins = replace(gallery(20), alike={"p3": ("p4",), "p4": ("p3",)})
+    own = twins.matrix[3 * 3]
+    match = verify(twins, away(own, 0.2), "p3")
+    assert (match.outcome, match.person, match.distance) == ("known", "p3", search(twins, away(own, 0.2)).distance)
+    other = verify(twins, own, "p4")
+    assert (other.outcome, other.person) == ("unsure", "p4")
+    assert other.margin is not None
+    assert other.margin < 0
+    assert verify(twins, own, "p99").outcome == "unknown"
 
 
 @given(st.sets(st.integers(0, 11)), st.integers(0, 2**31))
