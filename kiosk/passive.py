@@ -26,6 +26,7 @@ _FACE = 48  # width of the face in the picture in which a bezel is sought
 _LEANS = np.linspace(-0.18, 0.18, 13)
 _STRIP = range(2, 8)  # its width there
 _MODEL_SIDE = 80
+_LEAST_AROUND, _LEAST_COLOUR = 1.6, 0.5  # widths of the face in the picture; deviation between its channels, in greys
 
 
 class Passive:
@@ -120,19 +121,25 @@ def colour_texture(image: NDArray[np.uint8], face: Face, settings: PassiveSettin
 
 
 def model(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
-    """1 less the probability of a living face that the configured ONNX model gives."""
+    """1 less the probability of a living face that the configured ONNX model gives; nothing of a picture without
+    colour, or with too little in it around the face: both were living people's on half of the people, and it refused
+    nearly all of them."""
     if settings.model is None:
         return None
-    x, y, w, h = face.box
-    side = settings.model.scale * max(w, h)
-    centre = (x + w / 2, y + h / 2)
-    scale = _MODEL_SIDE / side
-    to_view = np.array(
-        ((scale, 0, _MODEL_SIDE / 2 - centre[0] * scale), (0, scale, _MODEL_SIDE / 2 - centre[1] * scale))
+    # The square that it was trained on: of the face with its forehead, moved into the picture, and no wider than that.
+    height, width = image.shape[:2]
+    oval = face.landmarks[geometry.OVAL, :2]
+    (x0, y0), (x1, y1) = oval.min(axis=0), oval.max(axis=0)
+    scale = min((width - 1) / (x1 - x0), (height - 1) / (y1 - y0), settings.model.scale)
+    if scale < _LEAST_AROUND or float(image[::4, ::4].std(axis=2).mean()) < _LEAST_COLOUR:
+        return None
+    half = scale * (x1 - x0) / 2, scale * (y1 - y0) / 2
+    x, y = (
+        min(max(middle, reach), most - 1 - reach)
+        for middle, reach, most in zip(((x0 + x1) / 2, (y0 + y1) / 2), half, (width, height), strict=True)
     )
-    view = cv2.warpAffine(
-        image, to_view, (_MODEL_SIDE, _MODEL_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    part = image[int(y - half[1]) : int(y + half[1]) + 1, int(x - half[0]) : int(x + half[0]) + 1]
+    view = cv2.resize(part, (_MODEL_SIDE, _MODEL_SIDE))
     network = _network(settings.model.path, settings.model.sha256)
     network.setInput(cv2.dnn.blobFromImage(view))
     scores = network.forward()[0].astype(float)

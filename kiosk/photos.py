@@ -29,8 +29,8 @@ class Packed:
     read: Callable[[int], bytes]
 
 
-def read_photo(photo: Path | Packed) -> NDArray[np.uint8]:
-    """The photo as height x width x 3 BGR, turned as its EXIF says, its sides between 320 and 1600 pixels.
+def read_photo(photo: Path | Packed, least: int = _SHORT_SIDE) -> NDArray[np.uint8]:
+    """The photo as height x width x 3 BGR, turned as its EXIF says, its sides between `least` and 1600 pixels.
 
     Raises EnrolmentError, naming the file, for what is no photo, truncated or larger than 60 megapixels.
     """
@@ -43,7 +43,7 @@ def read_photo(photo: Path | Packed) -> NDArray[np.uint8]:
             # Pillow's own warning about large pictures: the bound below decides.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(BytesIO(content), formats=_FORMATS) as opened:
-                return _decoded(name, opened)
+                return _decoded(name, opened, least)
     except UnidentifiedImageError as error:
         raise EnrolmentError(f"{name}: not a photo in a known format. Save it as JPEG or PNG.") from error
     except Image.DecompressionBombError as error:
@@ -64,7 +64,7 @@ def _content(photo: Path | Packed) -> bytes:
         return handle.read(_MOST_BYTES + 1)
 
 
-def _decoded(name: str, photo: Image.Image) -> NDArray[np.uint8]:
+def _decoded(name: str, photo: Image.Image, least: int) -> NDArray[np.uint8]:
     width, height = photo.size
     if width * height > _MOST_PIXELS:
         raise EnrolmentError(f"{name}: {width} x {height} pixels are too many. Save it smaller.")
@@ -80,7 +80,7 @@ def _decoded(name: str, photo: Image.Image) -> NDArray[np.uint8]:
     else:
         picture = cv2.cvtColor(np.asarray(upright.convert("RGB")), cv2.COLOR_RGB2BGR)
     short, long = min(picture.shape[:2]), max(picture.shape[:2])
-    scale = min(max(_SHORT_SIDE / short, 1.0), _LONG_SIDE / long)
+    scale = min(max(least / short, 1.0), _LONG_SIDE / long)
     if scale == 1.0:
         return picture
     smaller = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -11,13 +13,14 @@ from numpy.typing import NDArray
 
 from kiosk import quality
 from kiosk.errors import EnrolmentError
-from kiosk.faces import FaceTracker
+from kiosk.faces import FaceTracker, Scene
 from kiosk.photos import Packed, read_photo
 from kiosk.values import Face, Frame, Reason
 
 _MOST_OF_ONE_GREY = 0.4
 """Share of a face within one grey level of its commonest: .27 at most in 172 photos of 53 people, .8 in drawings."""
 _FRAMES, _FRAME_S, _APART_S = 5, 0.2, 10.0
+_PARTS = (1, 2, 3)  # of the shorter side: the squares in which a small face is sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,43 @@ def read_still(photo: Path | Packed, number: int, tracker: FaceTracker) -> Still
 
 def look_at(picture: NDArray[np.uint8], number: int, tracker: FaceTracker) -> Still:
     """The one face of a BGR picture."""
-    # The tracker is made for films: a still is shown to it as a short one, long after the last.
-    scenes = [tracker.update(Frame(picture, _APART_S * number + _FRAME_S * i, i)) for i in range(_FRAMES)]
+    scenes = _scenes(picture, number, tracker)
     if max(scene.others for scene in scenes) > 0:
         return Still("two faces", picture)
     face = scenes[-1].served
     return Still("no face", picture) if face is None else Still("ok", picture, face)
+
+
+def seek(picture: NDArray[np.uint8], tracker: FaceTracker) -> Face | None:
+    """The face of a BGR picture that a kiosk would serve, also one too small for it: then the widest found in squares
+    of the picture, larger ones first. `tracker`: a fresh one."""
+    face = _scenes(picture, 0, tracker)[-1].served
+    numbers = count(1)
+    for part in _PARTS:
+        if face is not None:
+            break
+        found = []
+        for x, y, square in _squares(picture, part):
+            seen = _scenes(square, next(numbers), tracker)[-1].served
+            if seen is not None:
+                box = (seen.box[0] + x, seen.box[1] + y, seen.box[2], seen.box[3])
+                found.append(replace(seen, box=box, landmarks=seen.landmarks + np.array((x, y, 0), np.float32)))
+        face = max(found, key=lambda one: one.box[2], default=None)
+    return face
+
+
+def _scenes(picture: NDArray[np.uint8], number: int, tracker: FaceTracker) -> list[Scene]:
+    """The tracker is made for films: a still is shown to it as a short one, long after the last."""
+    return [tracker.update(Frame(picture, _APART_S * number + _FRAME_S * i, i)) for i in range(_FRAMES)]
+
+
+def _squares(picture: NDArray[np.uint8], part: int) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """x, y and pixels of squares that overlap by half, 1/part of the picture's shorter side wide."""
+    height, width = picture.shape[:2]
+    side = min(height, width) // part
+    for y in range(0, height - side + 1, max(side // 2, 1)):
+        for x in range(0, width - side + 1, max(side // 2, 1)):
+            yield x, y, picture[y : y + side, x : x + side]
 
 
 def against(still: Still, limits: quality.QualityLimits) -> tuple[Reason, ...]:

@@ -93,9 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         "--deny",
         nargs="*",
         choices=tuple(ABOVE),
-        default=["moire"],
+        default=["moire", "specular", "model"],
         metavar="CUE",
-        help="in the combined verdict (moire)",
+        help="passive cues in the combined verdict (moire specular model)",
     )
     add("--curves", type=Path, metavar="DIR", help="an operating curve (PNG) a cue")
     add("--report", type=Path, metavar="FILE.html", help="a report in the terms of ISO/IEC 30107-3")

@@ -1,6 +1,7 @@
 """Passive cues: what they see in drawn pictures, and that they decide nothing until they are told to."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,9 @@ def test_an_onnx_model_gives_a_probability():
     settings = PassiveSettings(model=Model(MODELS / "MiniFASNetV2.onnx", MINIFASNET))
     assert 0.0 <= model(scene(), FACE, settings) <= 1.0
     assert "model" in settings.measured()
+    assert model(np.repeat(scene()[..., :1], 3, axis=2), FACE, settings) is None, "nothing of a grey picture"
+    tight = replace(FACE, landmarks=FACE.landmarks - np.float32((240, 140, 0)))
+    assert model(scene()[140:340, 240:400], tight, settings) is None, "nor of one with nothing around the face"
 
 
 def test_an_office_says_in_its_configuration_which_cues_may_deny(tmp_path: Path):

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -17,9 +19,9 @@ from simulation.evaluate.instruments import LIVING, SPECIES, identities, plan
 from simulation.evaluate.liveness import as_shown, run
 from simulation.evaluate.pad import COMBINED, Cue, Shown, combined, curves, rate, table
 from simulation.evaluate.presentation import Outcome, Presentation, present
-from simulation.evaluate.recordings import read_list
+from simulation.evaluate.recordings import gap, read_list
 
-pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
+astronaut = pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed").astronaut
 
 
 @pytest.mark.parametrize(
@@ -173,32 +175,86 @@ def write_film(path: Path, url: str) -> None:
     writer.release()
 
 
+def measured(folder: Path, lines: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[dict, str]:
+    """What the command prints of a list in `folder`, as JSON and on the error output."""
+    (folder / "list.csv").write_bytes(lines.encode())
+    assert main(["liveness", str(folder / "list.csv"), "--json", "--processes", "1", *more]) == 0
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
 def test_bad_lines_and_files_are_named_and_the_rest_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     write_film(tmp_path / "person.mp4", "sim:person=5?seed=3&fps=10&prompts=off")
     write_film(tmp_path / "screen.mp4", "sim:screen=5?seed=3&fps=10&prompts=off")
     (tmp_path / "broken.mp4").write_bytes(b"no film")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "film.jpg").write_bytes((tmp_path / "person.mp4").read_bytes())
+    header = b"IHDR" + struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    (tmp_path / "huge.png").write_bytes(start + empty)
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((240, 320, 3), 90, np.uint8))
     lines = [
-        *("path,label,species", "person.mp4,live,", "screen.mp4,attack,tablet", "broken.mp4,attack,print"),
-        *("gone.mp4,live,", "person.mp4,perhaps,", "wall.png,attack,print <b>"),
+        *("path,label,species", "person.mp4,live,", f"{tmp_path / 'screen.mp4'},attack,tablet", "broken.mp4,attack,"),
+        *("gone.mp4,live,", "person.mp4,perhaps,", "wall.png,attack,print <b>", "empty.jpg,live,", "film.jpg,live,"),
+        *("huge.png,live,", ".,live,"),
     ]
-    (tmp_path / "list.csv").write_text("\n".join(lines))
     page = tmp_path / "report.html"
-    words = ["liveness", str(tmp_path / "list.csv"), "--json", "--processes", "1", "--report", str(page)]
-    assert main(words) == 0
-    said = capsys.readouterr()
-    found = json.loads(said.out)
-    files = {one["path"]: one for one in found["files"]}
+    found, said = measured(tmp_path, "\ufeff" + "\r\n".join(lines), capsys, "--report", str(page))
+    files = {Path(one["path"]).name: one for one in found["files"]}
     assert files["screen.mp4"]["cues"]["moire"]["verdict"] == "attack"
     assert files["person.mp4"]["cues"]["moire"]["verdict"] == "live"
     assert files["wall.png"]["cues"][COMBINED]["verdict"] == "undetermined"
+    assert set(files["wall.png"]["cues"]) == set(files["person.mp4"]["cues"])
     assert "live" not in found["full_protocol"], "a recording cannot answer"
-    assert [number for number in ("line 4", "line 5", "line 6") if number in said.err] == ["line 4", "line 5", "line 6"]
-    assert len(found["errors"]) == 3
+    named = {int(error.split(":")[0].removeprefix("line ")): error for error in found["errors"]}
+    assert sorted(named) == [4, 5, 6, 8, 9, 10, 11]
+    assert "pixels" in named[10]
+    assert "folder" in named[11]
+    assert all(error in said for error in named.values())
     assert "print &lt;b&gt;" in page.read_text()
 
 
-@pytest.mark.parametrize(("text", "names"), [("a,b\n1,2\n", "no columns"), (None, "cannot be read")])
+def test_a_list_without_a_header_and_a_still_by_another_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    cv2.imwrite(str(tmp_path / "face.png"), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
+    (tmp_path / "face.mp4").write_bytes((tmp_path / "face.png").read_bytes())
+    found, _ = measured(tmp_path, "face.mp4,live\n\nface.png,live,person\n", capsys)
+    renamed, still = found["files"]
+    assert renamed["cues"] == still["cues"]
+    assert still["full"]["reasons"] == ["a still answers no prompt"]
+    assert still["cues"][COMBINED]["verdict"] == "live"
+
+
+def test_a_film_of_several_shots_is_judged_shot_by_shot(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    pictures = []
+    for person in ("person", "stranger:1"):
+        camera = open_camera(f"sim:{person}=4?seed=3&fps=10&prompts=off")
+        while (frame := camera.read()) is not None and frame.time_s < 3:
+            if frame.time_s >= 1.4:
+                pictures.append(frame.image if person == "person" else np.roll(frame.image, 200, axis=1))
+    writer = cv2.VideoWriter(str(tmp_path / "cut.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 480))
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+    found, _ = measured(tmp_path, "path,label,species\ncut.mp4,live,edited\n", capsys)
+    cues = found["files"][0]["cues"]
+    assert cues["cuts"] == {"verdict": "undetermined", "value": 1.0, "threshold": None}
+    assert cues["one_person"]["verdict"] == "live"
+    assert cues[COMBINED]["verdict"] == "live"
+
+
+def test_two_people_in_one_track_fall_apart_and_one_who_grimaces_does_not():
+    away = np.eye(128, dtype=np.float32)
+    person = [0.02 * away[n] for n in range(3)]
+    grimaces = [0.3 * away[5], 0.55 * away[5]]
+    other = [0.6 * away[9], 0.6 * away[9] + 0.02 * away[1]]
+    assert gap(np.array([*person, *grimaces]), 0.45) == pytest.approx(0.3, abs=0.01)
+    assert gap(np.array([*person, *other]), 0.45) == pytest.approx(0.6, abs=0.01)
+    assert gap(np.array([*person, other[0]]), 0.45) < 0.05, "one shot like no other is a hand or a blur"
+    assert gap(np.array([person[0], other[0]]), 0.45) is None
+
+
+@pytest.mark.parametrize(("text", "names"), [("a,b\n1,2\n", "no columns"), ("", "no columns"), (None, "read")])
 def test_a_list_that_is_none_is_named(tmp_path: Path, text: str | None, names: str):
     if text is not None:
         (tmp_path / "list.csv").write_text(text)
