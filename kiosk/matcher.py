@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,10 +122,10 @@ def search_site(templates: Templates, office: Templates | None, shots: NDArray[n
             margin = float(np.partition(fused, 1)[1] - fused.min()) if len(fused) > 1 else None
             if nearest == near.person and (margin is None or margin >= office.margin):
                 return replace(near, margin=margin)
-    return replace(match, visiting=match.person is not None and match.person not in office.people)
+    return replace(match, visiting=_visits(match.person, office))
 
 
-def verify(templates: Templates, shots: NDArray[np.float32], person: str) -> Match:
+def verify(templates: Templates, office: Templates | None, shots: NDArray[np.float32], person: str) -> Match:
     """The fused shots (k x d float32) against one person whom something else than the face names, as a card does.
 
     "known" within the threshold, "unsure" beyond it, "unknown" where the gallery does not hold the person; `margin`:
@@ -137,7 +138,12 @@ def verify(templates: Templates, shots: NDArray[np.float32], person: str) -> Mat
     fused, place = templates._people.distances(shots).mean(axis=0), present.index(person)
     distance = max(float(fused[place]) + templates._cohort.correction(shots), 0.0)
     margin = float(np.delete(fused, place).min() - fused[place]) if len(fused) > 1 else None
-    return Match("known" if distance <= templates.threshold else "unsure", person, distance, margin)
+    outcome: Literal["known", "unsure"] = "known" if distance <= templates.threshold else "unsure"
+    return Match(outcome, person, distance, margin, visiting=_visits(person, office))
+
+
+def _visits(person: str | None, office: Templates | None) -> bool:
+    return office is not None and person is not None and person not in office.people
 
 
 def part_of(templates: Templates, people: Collection[str]) -> Templates:

@@ -34,6 +34,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "look_up": ("Lihat ke atas", "Look up"),
     "blink": ("Kedipkan mata", "Blink"),
     "come_closer": ("Mendekatlah", "Come closer"),
+    "show_card": ("Tunjukkan kartu Anda", "Show your card"),
     "look_here": ("Lihat ke kamera", "Look at the camera"),
     "one_person": ("Satu orang saja, mohon", "One person at a time, please"),
     "too_dark": ("Terlalu gelap", "Too dark"),

@@ -26,7 +26,7 @@ def presence(decision: Decision, person: str, presented_ms: int, source: str, ga
         "liveness": decision.liveness.state,
         "prompts": list(decision.liveness.prompts),
         "measures": _measures((*decision.liveness.reasons, *decision.liveness.noted)),
-    } | _prompt_set(decision)
+    } | _besides(decision)
 
 
 def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def refusal(decision: Decision, presented_ms: int, source: str, gallery: int) ->
         "species": decision.liveness.species,
         "reasons": [reason.name[:_REASON_LENGTH] for reason in decision.reasons][:_REASONS],
         "measures": _measures((*decision.reasons, *decision.liveness.noted)),
-    } | _prompt_set(decision)
+    } | _besides(decision)
 
 
 def attested(made: Attested, presented_ms: int, source: str, gallery: int) -> dict[str, Any]:
@@ -58,8 +58,11 @@ def attested(made: Attested, presented_ms: int, source: str, gallery: int) -> di
     }
 
 
-def _prompt_set(decision: Decision) -> dict[str, int]:
-    return {} if decision.prompt_set is None else {"prompt_set": decision.prompt_set}
+def _besides(decision: Decision) -> dict[str, Any]:
+    """What only a device has to say whose roster names alternative prompts, cards or its office."""
+    visiting = decision.match is not None and decision.match.visiting
+    told = {"prompt_set": decision.prompt_set, "card": decision.card, "found_in": "agency" if visiting else None}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _measures(reasons: tuple[Reason, ...]) -> dict[str, int]:

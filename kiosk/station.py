@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from kiosk import __version__, record
 from kiosk.attesting import Attesting, AttestSettings, Consent, Try, Witness
 from kiosk.camera import Camera
+from kiosk.cards import NOT_ISSUED, CardCheck, CardReader, CardSettings
 from kiosk.clock import Clock, FrameClock, StepDetector
 from kiosk.embedder import EmbedderWorker, InlineEmbedder
 from kiosk.errors import CameraError, CameraStalled, JournalError
@@ -23,7 +24,7 @@ from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.messages import Language, say
 from kiosk.prompts import POOL, TURNS
 from kiosk.tries import USED_UP, Tries
-from kiosk.values import CameraEvent, Decision, Face, Frame, Lamp, Prompt, Reason
+from kiosk.values import CameraEvent, Decision, Face, Frame, Lamp, Match, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
 # Seconds without the served face after which a visit is over: as long as the tracker would still take a face that
@@ -50,6 +51,7 @@ class StationSettings:
     visit: VisitSettings = field(default_factory=VisitSettings)
     liveness: LivenessSettings = field(default_factory=LivenessSettings)
     attest: AttestSettings = field(default_factory=AttestSettings)
+    card: CardSettings = field(default_factory=CardSettings)
 
 
 class Station:
@@ -80,7 +82,7 @@ class Station:
         self._indicator = indicator
         self._clock = clock
         self._journal = journal
-        self._settings = settings
+        self._settings = replace(settings, visit=replace(settings.visit, apart=settings.liveness.apart))
         self._rng = rng or random.SystemRandom()
         self._on_decision = on_decision
         # Tries are counted where they are written down: without a journal each visit is the first.
@@ -99,6 +101,7 @@ class Station:
         self._last_probe_s = 0.0
         self._saved_at: dict[str, float] = {}
         self._attesting = Attesting(settings.attest)
+        self._cards = CardReader()
         self._consent: Consent | None = None
         self._mark: int | None = None
         self.site = site
@@ -150,17 +153,21 @@ class Station:
         if self._not_ready():
             self._rest(frame.time_s)
             return
-        face = scene.served
-        if face is not None and (self._visit is None or self._visit.track != face.track):
+        face, visit = scene.served, self._visit
+        shows = visit is not None and visit.look_alike is not None  # a card that is held up hides the face
+        gone = frame.time_s - self._seen_s > (_GONE_AMONG_OTHERS_S if scene.others or shows else _GONE_S)
+        if visit is not None and face is not None and face.track != visit.track and shows and not gone:
+            visit.resume(face.track)
+        elif face is not None and (visit is None or visit.track != face.track):
             self._leave(frame.time_s)
             self._begin(face.track, frame.time_s)
-        elif face is None and frame.time_s - self._seen_s > (_GONE_S if scene.others == 0 else _GONE_AMONG_OTHERS_S):
+        elif gone and (face is None or (visit is not None and visit.strange)):
             self._leave(frame.time_s)
         hint = self._lasting(scene.hint, frame.time_s)
         if self._visit is None:
             self._rest(frame.time_s, hint)
             return
-        if face is not None:
+        if face is not None and not self._visit.strange:
             self._seen_s = frame.time_s
         if self._visit.decision is not None:
             if self._consent is not None and face is not None:
@@ -176,6 +183,7 @@ class Station:
             self.embeddings += 1
         self._collect(wait=not self._camera.live)
         decision = self._admit(visit, frame.time_s)
+        self._watch_for_card(visit, frame)
         self._ask(frame.time_s, hint)
         decision = decision or visit.decide(frame.time_s)
         if decision is not None:
@@ -218,7 +226,7 @@ class Station:
         while True:
             for embedding in self._embedder.poll(0.5 if wait else 0.0):
                 if visit is not None and visit.track == embedding.key[0] and self.site.templates is not None:
-                    visit.add(embedding, self.site.templates)
+                    visit.add(embedding, self.site.templates, self.site.office)
             if not wait or not self._embedder.pending:
                 return
 
@@ -250,12 +258,27 @@ class Station:
         liveness.ask_more(self._tries.more_prompts(person, now_ms))
         return None
 
+    def _watch_for_card(self, visit: Visit, frame: Frame) -> None:
+        """Of a look-alike who is live: begin to ask for a card, and look for it in this frame."""
+        match = visit.look_alike
+        if match is None or match.person is None:
+            return
+        if visit.cards is None:
+            people, day = (match.person, *match.alike), self._local(frame.time_s).date().isoformat()
+            visit.cards = CardCheck(people, self.site.roster, day, frame.time_s, self._settings.card)
+        if visit.cards.waits:
+            started = time.perf_counter()
+            visit.cards.show(self._cards.read(frame.image), frame.time_s)
+            spent_ms = 1e3 * (time.perf_counter() - started)
+            visit.compute_ms["card"] = visit.compute_ms.get("card", 0.0) + spent_ms
+
     def _ask(self, time_s: float, hint: str) -> None:
         visit = self._visit
         self._set_light(None if visit is None or visit.liveness is None else visit.liveness.light, time_s)
         prompt = visit.liveness.prompt if visit is not None and visit.liveness is not None else None
         self._set_prompt(prompt, time_s)
-        text = say(prompt or hint or "look_here", self._settings.language)
+        shows = "show_card" if visit is not None and visit.cards is not None and visit.cards.waits else ""
+        text = say(prompt or shows or hint or "look_here", self._settings.language)
         self._show("prompt", time_s, text)
 
     def _decided(self, decision: Decision, asked: bool) -> None:
@@ -300,23 +323,35 @@ class Station:
         return self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
 
     def _attestable(self, decision: Decision) -> str:
-        """Whom others may stand for after this decision: somebody known, but undecided, who stayed for it; else ''."""
+        """Whom others may stand for after this decision: somebody known, but undecided, who stayed for it; else ''.
+
+        Of look-alikes without a card it is the nearest, where the first name, which is all that witnesses are asked by,
+        says which of them that is.
+        """
         match = decision.match
-        if self._journal is None or not self.site.attests or match is None or match.outcome != "known":
+        if self._journal is None or not self.site.attests or match is None or decision.card is not None:
+            return ""
+        if match.outcome != "known" and not self._is_told_by_name(match):
             return ""
         names = [reason.name for reason in decision.reasons]
         stayed = decision.decision == "undetermined" and not any(name.startswith("nobody stayed") for name in names)
         return (match.person or "") if stayed or USED_UP in names else ""
 
+    def _is_told_by_name(self, match: Match) -> bool:
+        """Whether somebody listed as alike has another first name than all those."""
+        first = [self.site.names.get(person, person) for person in (match.person or "", *match.alike)]
+        return len(first) > 1 and first[0] not in first[1:]
+
     def _waits_for_witnesses(self, decision: Decision) -> bool:
         """Whether others may stand now for whom this decision leaves undecided; the try is kept."""
         now_ms, match = self._clock.read().boottime_ms, decision.match
         if decision.liveness.state == "attack" and match is not None and match.person is not None:
-            self._attesting.attacked(match.person, now_ms)
+            for posed_as in (match.person, *match.alike):
+                self._attesting.attacked(posed_as, now_ms)
         person = self._attestable(decision)
         if not person:
             return False
-        enough = any(reason.name in (USED_UP, _NOT_ASKED) for reason in decision.reasons)
+        enough = any(reason.name in (USED_UP, _NOT_ASKED, NOT_ISSUED) for reason in decision.reasons)
         if self._mark is None:
             return self._attesting.is_back(person, now_ms, enough)
         return self._attesting.undecided(person, Try(self._mark, decision.presented_s, now_ms), enough)
@@ -337,7 +372,13 @@ class Station:
         return "granted", say("granted", language, name=name, time=self._local_time(decision.presented_s))
 
     def _ask_to_attest(self, decision: Decision, person: str) -> None:
-        """Where somebody waits for witnesses: let this one, who was just seen live, say whether to be one."""
+        """Where somebody waits for witnesses: let this one, who was just seen live, say whether to be one.
+
+        Nobody stands for a look-alike of one's own: it may be the same person.
+        """
+        waits = self._attesting.person(self._clock.read().boottime_ms)
+        if self.site.templates is not None and waits in self.site.templates.alike.get(person, ()):
+            return
         if self._attesting.may_attest(person, self._clock.read().boottime_ms):
             self._consent = Consent(decision.time_s, self._settings.attest)
 

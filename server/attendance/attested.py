@@ -108,7 +108,9 @@ def word_of(
     first, *own = (one if one and one.boot == said.boot else None for one in found)
     if first is None or first.kind != "refusal" or first.body["person"] != body["person"]:
         return Word(reason=f"entry {body['first_try']} is no try of this person")
-    if first.body["liveness"] != "undetermined":
+    # A look-alike without a card was live and stays undecided all the same.
+    undecided = first.body["liveness"] == "live" and first.body["decision"] == "undetermined"
+    if first.body["liveness"] != "undetermined" and not undecided:
         return Word(reason=f"entry {first.seq} was not undetermined but {first.body['liveness']}")
     presented = first.body["presented_boottime_ms"]
     if presented != body["presented_boottime_ms"] or said.boottime_ms - first.boottime_ms > WITHIN_MS:

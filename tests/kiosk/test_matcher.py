@@ -314,13 +314,19 @@ def test_whom_the_offices_threshold_takes_for_each_other_it_names_neither_of() -
 def test_a_person_who_is_named_otherwise_is_compared_under_the_threshold_alone() -> None:
     twins = replace(gallery(20), alike={"p3": ("p4",), "p4": ("p3",)})
     own = twins.matrix[3 * 3]
-    match = verify(twins, away(own, 0.2), "p3")
+    match = verify(twins, None, away(own, 0.2), "p3")
     assert (match.outcome, match.person, match.distance) == ("known", "p3", search(twins, away(own, 0.2)).distance)
-    other = verify(twins, own, "p4")
+    other = verify(twins, None, own, "p4")
     assert (other.outcome, other.person) == ("unsure", "p4")
     assert other.margin is not None
     assert other.margin < 0
-    assert verify(twins, own, "p99").outcome == "unknown"
+    assert verify(twins, None, own, "p99").outcome == "unknown"
+    assert [
+        verify(twins, replace(twins, people=names), own, "p3").visiting for names in (twins.people, ("q",) * 20)
+    ] == [
+        False,
+        True,
+    ]
 
 
 @given(st.sets(st.integers(0, 11)), st.integers(0, 2**31))

@@ -59,6 +59,12 @@ def test_two_words_make_a_mark_that_says_whose(kiosk):
     assert shown.code == 0, shown.err
 
 
+def test_a_look_alike_without_a_card_who_was_live_may_be_stood_for(kiosk):
+    attest(kiosk, NOW_MS - 60 * SECOND, refusal={"liveness": "live", "reasons": ["no card was shown"]})
+    assert kiosk.send(0).status_code == 200
+    assert one_of(kiosk, 3).supervisor == "E3"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -74,6 +80,7 @@ def test_two_words_make_a_mark_that_says_whose(kiosk):
         ({"entry": {"source": "attested"}}, "camera attested is not allowed"),
         ({"entry": {"presented_boottime_ms": 5}}, "not those of the try"),
         ({"refusal": {"liveness": "attack"}}, "was not undetermined but attack"),
+        ({"refusal": {"liveness": "live", "decision": "refused", "card": 3}}, "was not undetermined but live"),
         ({"refusal": {"person": None}}, "no try of this person"),
     ],
 )
