@@ -23,9 +23,10 @@ class DepthSettings:
     leaves .040 and more at the 5th percentile, the points .024; portraits on planes tilted to 45° leave .021 and .014
     at most. A single living turn may leave less: it is asked for again.
     `nose`: how far the nose must stand out of the smooth sheet through the rest of the face, median over the last
-    frames of a turn, in the mean of all turns; `clear_nose`: with how much one turn is enough. On
-    the half for tuning 79 turns of heads with a relief of their own left .106 and more (median .18, one in twenty under
-    .138), 139 turns of masks of paper bent to 7 and 9 cm .088 at most (.02 on average, standard deviation .022).
+    frames of a turn, in the mean of all turns; `clear_nose`: with how much, less the scatter of the rest of the face,
+    one turn is enough. On the half for tuning 94 turns of heads with a relief of their own left .106 and more (median
+    .18), less scatter .060 and more (one in twenty under .080); 189 turns of masks of paper bent to 7 and 9 cm .127 at
+    most (.02 on average, standard deviation .024), less scatter .047 at most.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
@@ -36,7 +37,7 @@ class DepthSettings:
     mesh: float = 0.032
     flow: float = 0.019
     nose: float = 0.08
-    clear_nose: float = 0.12
+    clear_nose: float = 0.075
     fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88
@@ -59,7 +60,7 @@ class Depth:
         """What surrounds the face looks like a screen's rim: a hint at the species, no evidence."""
         self._time_s = frame.time_s
         self._residuals: deque[tuple[float, float]] = deque(maxlen=5)
-        self._noses: deque[float] = deque(maxlen=12)
+        self._noses: deque[tuple[float, float]] = deque(maxlen=12)
         self._yaw = face.yaw
         self._nose = self._flow.placed(face.landmarks[geometry.NOSE, :2])
         self.flat: Reason | None = None
@@ -109,7 +110,13 @@ class Depth:
 
     def nose(self) -> Reason | None:
         """How far the nose stood out over the last frames of the turn; None where it was not measured."""
-        return Reason("nose stands out", median(self._noses), self._settings.nose) if self._noses else None
+        height = median(height for height, _ in self._noses) if self._noses else None
+        return None if height is None else Reason("nose stands out", height, self._settings.nose)
+
+    def nose_is_clear(self) -> bool:
+        """Whether it stood out so far beyond the scatter that this turn is enough."""
+        clear = [height - scatter for height, scatter in self._noses]
+        return bool(clear) and median(clear) >= self._settings.clear_nose
 
     def _judge_plane(self, moved: flatness.Fit) -> None:
         limits = self._settings

@@ -64,8 +64,9 @@ def nose_relief(
     on_nose: NDArray[np.bool_],
     turned_deg: float,
     eye_distance: float,
-) -> float | None:
-    """How far the nose stands out of the smooth sheet through the rest of the face, in outer-eye distances; None with
+) -> tuple[float, float] | None:
+    """How far the nose stands out of the smooth sheet through the rest of the face, in outer-eye distances, and how far
+    that rest is scattered about the sheet (standard deviation), which tells how good the measurement is; None with
     fewer than two of the n x 2 points on it or twelve beside it. `turned_deg`: yaw between the frames, with its sign.
 
     What stands out by h moves h sin(yaw) farther in a turn. Paper bends one way only (it is developable), so whatever
@@ -84,8 +85,9 @@ def nose_relief(
     for _ in range(3):
         out = along - sheet @ np.linalg.lstsq(sheet[kept], along[kept], rcond=None)[0]
         kept = beside & (np.abs(out) <= np.quantile(np.abs(out[beside]), _KEPT))
-    out_of_sheet = (np.median(out[on_nose]) + out[on_nose].max()) / 2.0
-    return float(out_of_sheet / np.sin(np.radians(abs(turned_deg))))
+    stands_out = (np.median(out[on_nose]) + out[on_nose].max()) / 2.0
+    per_height = float(np.sin(np.radians(abs(turned_deg))))
+    return float(stands_out) / per_height, float(out[kept].std()) / per_height
 
 
 def mesh_residual(frontal: NDArray[np.float32], turned: NDArray[np.float32]) -> float | None:

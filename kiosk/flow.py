@@ -12,7 +12,7 @@ from kiosk.values import Face
 _EYE_PX = 48.0
 """The face is scaled to this outer-eye distance: the same work near and far, and coarse enough for big steps."""
 _WIDE, _HIGH = 5.0, 4.5
-_FACE_POINTS, _AROUND_POINTS = 70, 40
+_FACE_POINTS, _AROUND_POINTS, _FEWEST_ON_NOSE = 70, 40, 4
 _WINDOW, _LEVELS = (13, 13), 3
 _RIM_GREY = 60
 _STEADY = 0.01
@@ -33,12 +33,15 @@ class Flow:
         self.eye_px = _EYE_PX
         grey = self._view(image)
         self._grey = grey
-        on_face, around = self._masks(face)
-        seeds = [_corners(grey, on_face, _FACE_POINTS, 3), _corners(grey, around, _AROUND_POINTS, 6)]
-        self._start = np.concatenate(seeds)
+        on_face, nose, around = self._masks(face)
+        seeds = _corners(grey, on_face, _FACE_POINTS, 3)
+        if sum(nose[round(y), round(x)] > 0 for x, y in seeds) < _FEWEST_ON_NOSE:
+            # Beside strong corners of eyes and mouth those of some noses are too faint to be taken.
+            seeds = np.concatenate((seeds, _corners(grey, nose, _FEWEST_ON_NOSE, 5)))
+        self._start = np.concatenate((seeds, _corners(grey, around, _AROUND_POINTS, 6)))
         self._now = self._start.copy()
         self._alive = np.ones(len(self._start), bool)
-        self._of_face = np.arange(len(self._start)) < len(seeds[0])
+        self._of_face = np.arange(len(self._start)) < len(seeds)
         self.last_survival = 1.0
         self.dark_frame = _dark_frame(grey, self._oval(face))
         """Whether a straight dark edge stands on both sides of the head, as a screen's rim does."""
@@ -92,10 +95,11 @@ class Flow:
     def _oval(self, face: Face) -> NDArray[np.float32]:
         return self.placed(face.landmarks[geometry.OVAL, :2])
 
-    def _masks(self, face: Face) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The face's oval without its rim, and what lies clearly beside and above the head."""
+    def _masks(self, face: Face) -> NDArray[np.uint8]:
+        """The face's oval without its rim, the nose, and what lies clearly beside and above the head."""
         oval = self._oval(face)
-        on_face, around = np.zeros((2, self._size[1], self._size[0]), np.uint8)
+        on_face, nose, around = masks = np.zeros((3, self._size[1], self._size[0]), np.uint8)
+        cv2.fillPoly(nose, [self.placed(face.landmarks[geometry.NOSE, :2]).astype(np.int32)], 255)
         centre = oval.mean(axis=0)
         cv2.fillConvexPoly(on_face, (centre + 0.92 * (oval - centre)).astype(np.int32), 255)
         x0, y0 = oval.min(axis=0)
@@ -104,7 +108,7 @@ class Flow:
         hair, chin = 0.45 * (x1 - x0), round(float(y1 - 0.1 * (y1 - y0)))
         cv2.rectangle(around, (round(x0 - hair), round(y0 - hair)), (round(x1 + hair), self._size[1]), 0, -1)
         around[max(chin, 0) :] = 0
-        return on_face, around
+        return masks
 
 
 def _middle(view: NDArray[np.uint8]) -> float:

@@ -103,6 +103,7 @@ class Liveness:
         self._failures: list[Reason] = []
         self._depths: list[tuple[float, float]] = []
         self._noses: list[float] = []
+        self._clear = self._faint = False
         self._measured: list[Reason] = []
         self._recent: deque[Measure] = deque()
         self._straight_frames = 0
@@ -347,16 +348,23 @@ class Liveness:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
         elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
             self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
-        elif relief is None:
+        elif relief is None and self._faint:
             self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-        elif mean(self._noses) < limits.nose:
+        elif relief is not None and mean(self._noses) < limits.nose:
             self._fail(now_s, Reason("bent like paper", mean(self._noses), limits.nose), wary=True)
         else:
-            self._depths.append(residuals)
-            if len(self._noses) == 1 and relief < limits.clear_nose and not set(TURNS) & set(self._plan[1:]):
-                self._plan.insert(1, self._rng.choice([turn for turn in self._settings.pool if turn in TURNS]))
+            if relief is None:
+                self._faint = True
+            else:
+                self._depths.append(residuals)
+                self._clear |= self._depth.nose_is_clear()
             return True
         return False
+
+    def _is_proven_deep(self) -> bool:
+        """Whether the turns so far leave no doubt about the nose: one that is clear, or two, in their mean."""
+        enough = self._clear or len(self._noses) > 1
+        return bool(self._depths) and enough and mean(self._noses) >= self._settings.depth.nose
 
     def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:
         """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but
@@ -379,6 +387,8 @@ class Liveness:
     def _next(self, now_s: float) -> None:
         self._answer = self._depth = None
         self._straight_frames = 0
+        if not self._plan and not self._is_proven_deep():
+            self._plan.append(self._rng.choice([turn for turn in self._settings.pool if turn in TURNS]))
         ordinary = self._light is not None and len(self._asked) == 1
         if not self._plan and not self._blink_seen and not ordinary:
             self._plan.append("blink")

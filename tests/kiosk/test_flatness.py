@@ -94,7 +94,7 @@ def relief(radius_m: float, lean: float, nose_m: float, yaw: float, seed: int) -
     before, after = turned(points, 0, 0, 0, 0.7), turned(points, -yaw, 0, 0, 0.7)
     found = nose_relief(before, after, on_nose, yaw, EYES_M / 0.7 * FOCAL)
     assert found is not None
-    return found
+    return found[0]
 
 
 turns = st.floats(16, 30).flatmap(lambda yaw: st.sampled_from((yaw, -yaw)))

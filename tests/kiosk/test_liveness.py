@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,17 @@ def test_with_a_lamp_the_face_must_answer_its_light() -> None:
     dark = verdict("sim:person=14?seed=4&fps=15", settings=settings, seed=4)
     assert dark.state == "undetermined"
     assert "light" in dark.reasons[0].name
+
+
+def test_beside_the_light_one_turn_is_enough_unless_the_nose_leaves_doubt() -> None:
+    settings = LivenessSettings(light=LightSettings())
+    usual = verdict("sim:person=14?seed=4&fps=15", settings=settings, seed=4, lamp=True)
+    assert len(usual.prompts) == 1
+    doubting = replace(settings, depth=DepthSettings(clear_nose=9.0))
+    doubted = verdict("sim:person=20?seed=4&fps=15", settings=doubting, seed=4, lamp=True)
+    assert doubted.state == "live"
+    assert set(doubted.prompts[:2]) <= set(TURNS)
+    assert len(doubted.prompts) >= 2
 
 
 def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:
