@@ -36,6 +36,17 @@ def test_a_threshold_is_judged_on_clips_that_it_was_not_found_on():
     assert [row["tuned_on"] for row in nose] == ["shipped"], "without stills measured there is nothing to tune on"
 
 
+def test_together_every_measure_must_pass_and_the_surroundings_stay():
+    held = Turn("a.mp4", "held", 0.06, 0.06, 0.1, carried=True)
+    paper = Turn("a.mp4", "clip", 0.06, 0.06, 0.01)
+    found = rows([*turns("a.mp4", 0.1, 0.01), *turns("b.mp4", 0.1, 0.01), held, paper])
+    together = next(row for row in found if row["measure"] == "together" and row["tuned_on"] == "shipped")
+    assert together["living"]["errors"] == 0
+    assert together["still"]["errors"] == 0
+    assert together["held"] == {"turns": 1, "errors": 0, "interval": pytest.approx([0, 0.975], abs=1e-3)}
+    assert together["clip"]["errors"] == 2, "the third is bent like paper"
+
+
 @pytest.mark.skipif(not CLIP.exists(), reason="../shared/faces is absent")
 def test_a_real_turn_is_deep_and_its_picture_on_a_plane_is_flat():
     found = turns_of(CLIP)
