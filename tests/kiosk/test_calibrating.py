@@ -1,12 +1,14 @@
 """A technician reads what the threshold rests on, and who is hard to tell apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kiosk.calibrating import explain
 from kiosk.errors import GalleryError
 from kiosk.gallery import Site
-from kiosk.matcher import Templates, calibration_of
+from kiosk.matcher import Templates, calibration_of, part_of
 
 DLIB = "dlib_face_recognition_resnet_model_v1/128/68pt"
 
@@ -39,6 +41,15 @@ def test_a_small_gallery_says_that_stated_figures_hold():
 
 def test_a_small_gallery_of_an_unknown_embedder_says_that_the_kiosk_is_not_ready():
     assert any("not ready" in line for line in explain(site(4, "other/128")))
+
+
+def test_an_office_says_how_many_they_are_and_what_it_costs():
+    whole = site(40)
+    office = replace(part_of(whole.templates, set(whole.templates.people[:18])), threshold=0.456)
+    text = " ".join(explain(replace(whole, office=office)))
+    assert "18 of them are of this office: they are known from 0.456 too" in text
+    assert "about once more in 4000 visits" in text
+    assert "of this office" not in " ".join(explain(whole))
 
 
 def test_look_alikes_are_named():
