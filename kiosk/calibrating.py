@@ -53,7 +53,7 @@ def explain(site: Site) -> list[str]:
     if site.office is not None:
         lines.append(
             f"{len(site.office.people)} of them are of this office: they are known from {site.office.threshold:.3f} "
-            "too, by their own pairs, where nobody else of the gallery is as near. For that a stranger is taken for one "
+            "too, by their own pairs, where nobody else of the gallery is as near. A stranger is then taken for one "
             f"of them about once more in {round(2 / FPIR)} visits."
         )
     return lines + _look_alikes(site, templates)
