@@ -54,6 +54,7 @@ def left(tmp_path_factory):
         for employee in ROWS:
             code = server.command("enrol-code", employee, "--by", "rina").out.strip()
             assert kiosk.request("POST", "/enrolments", enrolment_body(code, ROWS[employee])).status_code == 201
+            assert server.command("card", "issue", employee, "--by", "joko").code == 0
         assert server.command("approve", "all", "--by", "joko").code == 0
         parts = server.services()
         with parts.database.read() as connection:
@@ -112,6 +113,12 @@ def test_what_leads_from_the_logs_to_the_person_is_gone_and_the_logs_are_whole(s
     proved = server.command("prove", "E2", "2026-10", "--out", str(tmp_path / "proofs"))
     assert "never enrolled, or erased" in proved.err
     assert "erased already" in server.command("person", "erase", "E2", "--document", "BA/2", "--by", "rina").err
+
+
+def test_cards_go_too(server):
+    assert erase(server).code == 0
+    with closing(sqlite3.connect(server.directory / "state" / "server.db")) as connection:
+        assert connection.execute("SELECT employee_id FROM fact_cards").fetchall() == [("E3",)]
 
 
 def test_marks_of_old_machines_go_too(server, tmp_path):
