@@ -49,16 +49,15 @@ def read_label(camera_url: str) -> str:
         CameraError: the camera cannot be opened or read.
         ClaimError: the stream ended, or LABEL_S passed, without one.
     """
-    import cv2  # not wanted by who types the token
+    from kiosk.cards import CardReader  # OpenCV is not wanted by who types the token
 
-    detector = cv2.QRCodeDetector()
+    reader = CardReader()
     camera = open_camera(camera_url)
     try:
         frame = first = camera.read()
         while frame is not None and first is not None and frame.time_s - first.time_s < LABEL_S:
-            text = detector.detectAndDecode(frame.image)[0]
             with suppress(ProtocolError):
-                return str(Token.parse(text))
+                return str(Token.parse(reader.read(frame.image)))
             frame = camera.read()
     finally:
         camera.close()

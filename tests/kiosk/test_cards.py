@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,21 +16,31 @@ from reportlab.graphics.barcode import qrencoder
 from kiosk.attesting import AttestSettings
 from kiosk.camera import open_camera
 from kiosk.cards import CardCheck, CardReader, CardSettings
+from kiosk.claiming import claim
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
+from kiosk.device import load_device
 from kiosk.embedder import DlibEmbedder, InlineEmbedder
 from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
+from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
 from kiosk.journal import Journal, JournalReader
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
+from kiosk.sync import Syncer
 from kiosk.tries import Tries
 from kiosk.visit import Visit
 from protocol import cards, entry
 from protocol.manifest import Manifest
 from protocol.note import Signer
 from protocol.roster import Card, Roster
+from server import facts
+from server.enrolment.cards import issue
+from server.enrolment.service import approve, import_templates
+from server.people import grants
+from server.people import service as people
+from server.people.models import EMPLOYEES
+from tests.local_server import LocalServer
 
 SIGNER = Signer.from_seed("hadir.example/device/K01", bytes(32))
 ANI, ANA, RUDI = "ab" * 16, "cd" * 16, "ef" * 16
@@ -278,6 +289,43 @@ def test_who_has_no_card_at_all_is_attested_at_once_where_the_first_name_says_wh
     name = none.names[entries[1].body["person"]]
     asks = f"{name}: a colleague and a supervisor may attest, look at the camera within 1 minute"
     assert (asks in texts) == attestable
+
+
+@pytest.fixture
+def synced(tmp_path, site):
+    """What a claimed kiosk runs on after its first contact with a server that enrolled the twins and issued a card;
+    and the card's text and the pseudonym of whose it is."""
+    server = LocalServer(tmp_path / "server")
+    now_ms, signer = server.parts.clock.now_ms(), server.parts.keyring.gallery
+    try:
+        with server.parts.database.write() as connection:
+            for officer in ("rina", "joko"):
+                people.add_officer(connection, people.Officer(officer, officer, "hr", ""), now_ms)
+                grants.give(connection, officer, "hr", now_ms=now_ms)
+            rows = [{"employee_id": who, "name": who.title(), "zone": "WIT", "site": "pupr"} for who in ("ani", "ana")]
+            facts.record(connection, EMPLOYEES, rows, by="rina", document="", now_ms=now_ms)
+            people.add_person_keys(connection, ("ani", "ana"))
+            for place, who in enumerate(("ani", "ana")):
+                own = [base64.b64encode(row).decode() for row in site.templates.matrix[3 * place : 3 * place + 3]]
+                item = {"employee_id": who, "embedder": site.templates.embedder, "dimension": 128, "templates": own}
+                numbers = import_templates(connection, [item | {"report": []}], by="rina", now_ms=now_ms)
+                approve(connection, numbers, by="joko", signer=signer, now_ms=now_ms, despite="twins, both seen")
+            _, text = issue(connection, "ana", last=None, by="rina", document="", now_ms=now_ms)
+            pseudonym = people.pseudonyms(connection)["ana"]
+        claim(tmp_path / "kiosk", server.url, server.token("K01"))
+        device = load_device(tmp_path / "kiosk")
+        with closing(Syncer(device, server.url, tmp_path / "kiosk", FrameClock(now_ms))) as syncer:
+            syncer.contact()
+        yield GalleryStore(tmp_path / "kiosk", device).apply(site.templates.embedder, 128, now_ms), text, pseudonym
+    finally:
+        server.close()
+
+
+def test_from_the_officers_card_to_the_mark_of_the_twin(serve, synced):
+    at, text, ana = synced
+    assert len(at.roster.office) == 2
+    entries, _, _ = serve(Holding("person=30?seed=2", (text,)), at)
+    assert [(one.kind, one.body["person"], one.body["card"]) for one in entries[1:]] == [("presence", ana, 1)]
 
 
 class Swapping(Holding):
