@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,21 @@ class IndicatorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """A picture of who was refused is kept for `keep_days`, sealed for the holder of the private half of `key` (X25519,
+    64 hex digits; `hadir kiosk review key` makes one)."""
+
+    keep_days: int
+    key: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.keep_days <= 30:
+            raise ValueError("keep_days must be 1 to 30")
+        if not re.fullmatch("[0-9a-f]{64}", self.key):
+            raise ValueError("key must be 64 hex digits, as 'hadir kiosk review key' prints them")
+
+
+@dataclass(frozen=True, slots=True)
 class KioskConfig:
     """One kiosk. What the server decides (site, zone, sources) is in its manifest, not here.
 
@@ -41,7 +57,7 @@ class KioskConfig:
     face; where there is none (`none`) more prompts are asked, and a screen steered live is not refused.
     `passive`: what becomes of the cues that single pictures give.
     `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
-    folder with the files of the latter.
+    folder with the files of the latter. `review`: pictures of refusals; none are kept without it.
     """
 
     state_dir: Path
@@ -57,6 +73,7 @@ class KioskConfig:
     embedder: str = "dlib"
     models: Path = Path("/var/lib/hadir/models")
     indicator: IndicatorConfig = field(default_factory=IndicatorConfig)
+    review: ReviewSettings | None = None
 
     def __post_init__(self) -> None:
         if not self.server.startswith(("http://", "https://")):
