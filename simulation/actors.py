@@ -18,8 +18,12 @@ from simulation.motion import Channel, Sway
 from simulation.portrait import Picture
 
 _STANDS_M = 0.68  # how far from the camera people stop
-_ENTERS_S, _LEAVES_S = 1.2, 1.0
-_SEES_RESULT_S = 1.2  # from the lamp's answer to turning away
+_ENTERS_S = 1.2
+LEAVES_S = 1.0
+"""From turning away to being out of the picture."""
+_SEES_RESULT_S = (0.5, 1.2)
+"""From the lamp's answer to turning away. A lamp and a beep are answered in .2 to .3 s where the answer is known
+beforehand (simple reaction time); these people must recognise what the lamp says, and then begin to turn."""
 
 
 class Actor(Protocol):
@@ -28,8 +32,11 @@ class Actor(Protocol):
     def tell(self, event: CameraEvent) -> None:
         """See a prompt or a lamp."""
 
-    def gone(self, time_s: float) -> bool:
-        """True once the actor has left the picture."""
+    def gone_s(self, time_s: float) -> float:
+        """When the actor will have left the picture; infinite while that is not settled at `time_s`."""
+
+    def distance_m(self, time_s: float) -> float:
+        """How far from the camera."""
 
     def draw(self, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
         """Draw oneself into `image`, in place, as lit by `lamp`; `focal` in pixels."""
@@ -53,6 +60,7 @@ class _Visitor:
         self._random = random
         self._answers = answers
         self._end = end_s
+        self._arrives_s = start_s + _ENTERS_S
         self._leaving: float | None = None
         self._asked, self._seen_s = False, np.inf
         self._side = float(random.choice([-1.0, 1.0]))
@@ -65,6 +73,7 @@ class _Visitor:
         self.yaw.move(start_s + 0.6 * _ENTERS_S, 0.5, 0.0)
         self._y = float(random.uniform(0.0, 0.06))
         self._sways = [Sway(random, size) for size in (0.006, 0.005, 0.008, 1.6, 1.2, 1.0)]
+        self._looks_s = float(random.uniform(*_SEES_RESULT_S))
 
     def tell(self, event: CameraEvent) -> None:
         if event.event == "prompt" and event.value:
@@ -72,22 +81,27 @@ class _Visitor:
         if event.event == "prompt" and self._answers:
             reaction = float(self._random.uniform(0.35, 0.9)) if event.value else 0.3
             self._answer(event.time_s + reaction, event.value)
+        elif event.time_s < self._arrives_s:
+            return  # a lamp that shines for the one before
         elif event.event == "lamp" and event.value in ("granted", "refused", *["wait"] * self._asked):
-            self._seen_s = event.time_s + _SEES_RESULT_S
+            self._seen_s = event.time_s + self._looks_s
 
-    def gone(self, time_s: float) -> bool:
-        if self._leaving is None and time_s >= min(self._end - _LEAVES_S, self._seen_s):
+    def gone_s(self, time_s: float) -> float:
+        if self._leaving is None and time_s >= min(self._end - LEAVES_S, self._seen_s):
             self._leave(min(time_s, self._seen_s))
-        return self._leaving is not None and time_s >= self._leaving + _LEAVES_S
+        return np.inf if self._leaving is None else self._leaving + LEAVES_S
+
+    def distance_m(self, time_s: float) -> float:
+        return self.z.at(time_s)
 
     def _leave(self, at: float) -> None:
         if self._leaving is not None:
             return
-        self._leaving = min(at, max(self._end - _LEAVES_S, 0.0))
+        self._leaving = min(at, max(self._end - LEAVES_S, 0.0))
         self.yaw.move(self._leaving, 0.4, -35 * self._side)
         self.pitch.move(self._leaving, 0.4, 0.0)
-        self.x.move(self._leaving, _LEAVES_S, 1.2 * self._side)
-        self.z.move(self._leaving, _LEAVES_S, 1.1)
+        self.x.move(self._leaving, LEAVES_S, 1.2 * self._side)
+        self.z.move(self._leaving, LEAVES_S, 1.1)
 
     def _answer(self, at: float, prompt: str) -> None:
         if self._leaving is not None:

@@ -36,6 +36,8 @@ class Body:
         hem = cv2.blur(picture[-3:], (81, 3))[-1:]
         self._picture: Picture = np.concatenate([picture, np.repeat(hem, _BELOW, axis=0)])
         self._alpha: NDArray[np.float32] = np.concatenate([alpha, np.repeat(alpha[-2:-1], _BELOW, axis=0)])
+        clothed = np.flatnonzero(self._alpha.max(axis=0))
+        self._columns = np.array([clothed[0] - 1, clothed[-1] + 2])
 
     def draw(self, image: Picture, x: float, y: float, z: float, focal: float, shade: float = 1.0) -> None:
         """Draw into `image` under a face at `x`, `y`, `z` metres, seen by a pinhole camera of `focal` pixels.
@@ -48,14 +50,17 @@ class Body:
         top = max(0, int(shift[1] + scale * (self._centre[1] - 0.05 * self._metre)))
         if top >= height:
             return
-        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1] - top]], np.float32)
-        size = (width, height - top)
+        left, right = np.clip(shift[0] + scale * self._columns, 0, width).astype(int)
+        if left >= right:
+            return
+        matrix = np.array([[scale, 0, shift[0] - left], [0, scale, shift[1] - top]], np.float32)
+        size = (int(right - left), height - top)
         colour = cv2.warpAffine(self._picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
         if shade != 1.0:
             colour = cv2.convertScaleAbs(colour, alpha=shade)
         alpha = cv2.warpAffine(self._alpha, matrix, size, borderMode=cv2.BORDER_CONSTANT)
-        behind = np.ascontiguousarray(image[top:])
-        image[top:] = cv2.blendLinear(colour, behind, alpha, np.float32(1) - alpha)
+        target = image[top:, left:right]
+        target[:] = cv2.blendLinear(colour, np.ascontiguousarray(target), alpha, np.float32(1) - alpha)
 
 
 def _head_area(portrait: Portrait) -> NDArray[np.bool_]:

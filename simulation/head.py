@@ -212,17 +212,17 @@ def draw_mesh(
 
     which = np.zeros((y1 - y0, x1 - x0), np.uint16)
     fixed = np.round(corners * 16).astype(np.int32)
-    for triangle in order.tolist():
-        cv2.fillConvexPoly(which, fixed[triangle], triangle + 1, cv2.LINE_8, 4)
+    for triangle, corner in zip(order.tolist(), fixed[order], strict=True):
+        cv2.fillConvexPoly(which, corner, triangle + 1, cv2.LINE_8, 4)
     map_x, map_y = _texture_maps(which, corners, edge1, edge2, area, uv[triangles])
     colour = cv2.remap(texture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
     if shade != 1.0:
         colour = cv2.convertScaleAbs(colour, alpha=shade)
     cover = cv2.erode((which > 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
-    alpha = cv2.blur(cover, (3, 3)).astype(np.float32)[..., None] / 255
+    alpha = cv2.blur(cover, (3, 3)).astype(np.float32) / np.float32(255)
     target = image[y0:y1, x0:x1]
-    target[:] = (target + alpha * (colour.astype(np.float32) - target)).astype(np.uint8)
+    target[:] = cv2.blendLinear(colour, np.ascontiguousarray(target), alpha, np.float32(1) - alpha)
 
 
 def _texture_maps(
@@ -236,8 +236,7 @@ def _texture_maps(
     start = uv[:, 0] - by_x * corners[:, 0, :1] - by_y * corners[:, 0, 1:]
     table = np.zeros((len(uv) + 1, 6), np.float32)
     table[1:] = np.column_stack([by_x, by_y, start])
-    picked = table[which]
-    rows, columns = np.indices(which.shape, dtype=np.float32)
-    map_x = picked[..., 0] * columns + picked[..., 2] * rows + picked[..., 4]
-    map_y = picked[..., 1] * columns + picked[..., 3] * rows + picked[..., 5]
-    return map_x, map_y
+    rows = np.arange(which.shape[0], dtype=np.float32)[:, None]
+    columns = np.arange(which.shape[1], dtype=np.float32)
+    a, b, c, d, e, f = (np.take(column, which) for column in table.T.copy())
+    return a * columns + c * rows + e, b * columns + d * rows + f

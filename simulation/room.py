@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -34,13 +36,11 @@ def office(width: int, height: int, random: Generator) -> Picture:
 
 
 class Sensor:
-    """Adds the noise of a small image sensor. The same seed and frame number give the same noise."""
+    """Adds the noise of a small image sensor: for each seed and frame number another cut of one noisy picture."""
 
     def __init__(self, width: int, height: int, seed: int, sigma: float = 2.2) -> None:
-        random = np.random.default_rng([seed, 77])
         self._seed, self._size = seed, (width, height)
-        noise = random.normal(128, sigma, (height + 64, width + 64, 3))
-        self._noise: Picture = np.clip(np.round(noise), 0, 255).astype(np.uint8)
+        self._noise = _noise(width + 64, height + 64, sigma)
 
     def expose(self, image: Picture, number: int) -> Picture:
         """The picture `image` as the sensor delivers it in frame `number`."""
@@ -48,3 +48,9 @@ class Sensor:
         width, height = self._size
         noise = self._noise[y : y + height, x : x + width]
         return np.asarray(cv2.addWeighted(image, 1.0, noise, 1.0, -128), dtype=np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _noise(width: int, height: int, sigma: float) -> Picture:
+    noise = np.random.default_rng(77).normal(128, sigma, (height, width, 3))
+    return np.clip(np.round(noise), 0, 255).astype(np.uint8)

@@ -30,6 +30,7 @@ from simulation.strangers import stranger
 _FILMED = "sim:person={seconds}?seed={seed}&fps={fps}&width=420&height=600&fov=25"
 _CLOTHES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))
 _CLIP_S = 6.5
+_FILMS = 4  # made of each person
 _STRANGER = "stranger:"
 _ROOM_M = 2.5  # how far the wall behind the people is
 _ARRIVED_S = 1.6  # seconds after which who walks in stands still
@@ -53,8 +54,9 @@ class Scene:
         self._lamp = Lamp(script.ambient_lux)
         self._number = 0
         self._act = -1
-        self._actor: Actor | None = None
-        self._empty_until = 0.0
+        self._actor: Actor | None = None  # who came last
+        self._there: list[Actor] = []
+        self._next_s = 0.0
         self._over = False
 
     def read(self, timeout_s: float = 2.0) -> Frame | None:
@@ -67,19 +69,29 @@ class Scene:
         image = (
             self._room.copy() if shade == 1.0 else np.asarray(cv2.convertScaleAbs(self._room, alpha=shade), np.uint8)
         )
-        if self._actor is not None:
-            self._actor.draw(image, time_s, self._focal, self._lamp)
+        for actor in sorted(self._there, key=lambda one: -one.distance_m(time_s)):
+            actor.draw(image, time_s, self._focal, self._lamp)
         frame = Frame(self._sensor.expose(image, self._number), time_s, self._number)
         self._number += 1
         return frame
 
     @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self._script.fps
+
+    @property
     def read_so_far(self) -> int:
-        """How many frames were read."""
+        """How many frames were read, or skipped."""
         return self._number
 
+    def skip(self, frames: int) -> None:
+        """Let time pass without drawing it."""
+        self._change_act(self._number / self._script.fps)
+        self._number += frames
+
     def tell(self, event: CameraEvent) -> None:
-        """The person on the scene sees the prompt or the lamp; the lamp's light falls on the next frame."""
+        """Who came last sees the prompt or the lamp, nobody else; the lamp's light falls on the next frame."""
         if event.event == "light":
             self._lamp.level = float(event.value or 1.0)
         if self._actor is not None:
@@ -90,19 +102,20 @@ class Scene:
         self._over = True
 
     def _change_act(self, time_s: float) -> None:
-        if self._actor is not None and self._actor.gone(time_s):
-            self._actor = None
-            self._empty_until = time_s + self._script.gap_s
-        while self._actor is None and time_s >= self._empty_until and not self._over:
-            self._act += 1
-            if self._act == len(self._script.acts):
-                self._over = True
+        if self._actor is not None:
+            self._next_s = self._actor.gone_s(time_s) + self._script.gap_s
+        self._there = [actor for actor in self._there if time_s < actor.gone_s(time_s)]
+        while time_s >= self._next_s and not self._over:
+            if self._act + 1 == len(self._script.acts):
+                self._over = not self._there
                 return
+            self._act += 1
             act = self._script.acts[self._act]
             if act.actor == "nobody":
-                self._empty_until = time_s + act.seconds
+                self._actor, self._next_s = None, time_s + act.seconds
             else:
-                self._actor = self._cast(act, time_s)
+                self._actor, self._next_s = self._cast(act, time_s), np.inf
+                self._there.append(self._actor)
 
     def _cast(self, act: Act, time_s: float) -> Actor:
         random = random_for(self._script.seed, 2, self._act)
@@ -121,7 +134,7 @@ class Scene:
             return self._steered(act, time_s)
         if act.actor in ("bent", "mask", "cutout", "swap"):
             return self._papered(act, time_s)
-        clip = record(_FILMED.format(seconds=20, seed=self._script.seed + 1, fps=15), self._script.face)
+        clip = _clip(self._script.face, self._script.seed % _FILMS)
         return Presenter(player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
 
     def _papered(self, act: Act, time_s: float) -> Actor:
@@ -139,8 +152,7 @@ class Scene:
         fps = self._script.fps
         url = _FILMED.format(seconds=act.seconds + 60, seed=self._script.seed + 1, fps=fps)
         film = open_scene(url + (f"&face={self._script.face}" if self._script.face else ""))
-        for _ in range(round(_ARRIVED_S * fps)):
-            film.read()
+        film.skip(round(_ARRIVED_S * fps))
         # The act's first picture is drawn in the frame of `time_s`.
         ahead_s = film.read_so_far / fps - time_s
         return Puppeteer(
@@ -172,12 +184,17 @@ def record(url: str, face: str = "") -> list[Picture]:
     scene = open_scene(url + (f"&face={face}" if face else ""))
     moments = {1.5: "turn_left", 3.0: "turn_right", 4.5: "blink", 5.5: ""}
     clip: list[Picture] = []
+    scene.skip(round(_ARRIVED_S * scene.fps))
     while (frame := scene.read()) is not None and frame.time_s < _CLIP_S:
         for moment in [m for m in moments if m <= frame.time_s]:
             scene.tell(CameraEvent(frame.time_s, "prompt", moments.pop(moment)))
-        if frame.time_s > 1.3:  # the person has arrived
-            clip.append(frame.image)
+        clip.append(frame.image)
     return clip
+
+
+@lru_cache(maxsize=_FILMS)
+def _clip(face: str, number: int) -> list[Picture]:
+    return record(_FILMED.format(seconds=20, seed=number, fps=15), face)
 
 
 @lru_cache(maxsize=32)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from kiosk.cameras.options import split
 from kiosk.errors import CameraError
+from simulation.actors import LEAVES_S
 
 ACTORS = (
     *("nobody", "person", "still", "stranger", "print", "screen", "replay"),
@@ -28,7 +29,8 @@ class Act:
 @dataclass(frozen=True)
 class Script:
     """A `sim:` URL read and checked. `face`: path of another portrait, or empty, or `stranger:N`. `fov`: degrees,
-    vertical. `ambient_lux`: the room's light beside the kiosk's lamp."""
+    vertical. `gap_s`: empty room after a visitor; below 0 the next one steps up while the one before leaves.
+    `ambient_lux`: the room's light beside the kiosk's lamp."""
 
     url: str
     acts: tuple[Act, ...]
@@ -59,7 +61,7 @@ def read_script(url: str) -> Script:
         height=parts.integer("height", 480, 120, 1920),
         start_wall_ms=_wall(url, parts.text("start", "")),
         answers=parts.choice("prompts", ("on", "off")) == "on",
-        gap_s=parts.number("gap", 1.2, 0, 60),
+        gap_s=parts.number("gap", 1.2, -LEAVES_S, 60),
         face=parts.text("face", ""),
         fov=parts.number("fov", 53, 20, 100),
         ambient_lux=parts.number("ambient", 400, 10, 100_000),

@@ -191,7 +191,8 @@ def run(
     `kept`: what was made before is read from there and not made again; what is made is added.
     """
     known = _read_kept(kept)
-    missing = [shown for shown in presentations if shown not in known]
+    # Of one person after the other: what was prepared or filmed of a person is not made again.
+    missing = sorted((shown for shown in presentations if shown not in known), key=lambda shown: shown.face)
 
     def keep(outcome: Outcome) -> None:
         on_done(outcome)

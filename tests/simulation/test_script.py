@@ -36,6 +36,7 @@ def test_every_written_act_is_read_back(acts: list[tuple[str, int]]):
         ("sim:stranger:-1=2", "stranger"),
         ("sim:person=1?wifth=640", "wifth"),
         ("sim:person=1?fps=0", "fps"),
+        ("sim:person=1?gap=-1.1", "gap"),
         ("sim:person=1?seed=1.5", "whole number"),
         ("sim:person=1?start=2026-10-05T07:20:00", "offset"),
         ("sim:person=1?prompts=maybe", "on, off"),
