@@ -106,6 +106,7 @@ class Station:
         self._mark: int | None = None
         self.site = site
         self.every_frame: Callable[[], None] = lambda: None
+        self.refused: Callable[[int, int], None] = lambda entry, track: None
         self.rtc = ""
         """How the machine's battery-kept clock was at the start, where it is the station's."""
         self.frames = 0
@@ -320,7 +321,10 @@ class Station:
                 decision = replace(decision, reasons=(used_up, *others))
             elif asked or decision.decision in ("unknown", "refused"):
                 tries.failed(person, now_ms, decision.liveness.state == "attack")
-        return self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
+        saved = self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
+        if self._mark is not None:
+            self.refused(self._mark, decision.track)
+        return saved
 
     def _attestable(self, decision: Decision) -> str:
         """Whom others may stand for after this decision: somebody known, but undecided, who stayed for it; else ''.
