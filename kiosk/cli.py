@@ -147,6 +147,10 @@ def _parser() -> argparse.ArgumentParser:
     recent.add_argument("--count", type=int, default=5, help="visits (5)")
     recent.add_argument("--json", action="store_true", help="as one JSON list")
 
+    _add_review(
+        add("review", _review_list, "Pictures of refusals, where a site keeps them.", "hadir kiosk review list")
+    )
+
     configured(add("calibrate", _calibrate, "Explain threshold and margin of this gallery.", "hadir kiosk calibrate"))
 
     configured(add("health", _health, "Write the device's health for sync (a timer calls it).", "hadir kiosk health"))
@@ -167,6 +171,23 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--seed", type=int, help="repeat the same prompts")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
+
+
+def _add_review(review: argparse.ArgumentParser) -> None:
+    actions = review.add_subparsers(metavar="ACTION", required=True)
+    pictures = actions.add_parser("list", help="which are there: entry and time")
+    pictures.set_defaults(command=_review_list)
+    show = actions.add_parser("show", help="open one; the journal says who looked")
+    show.set_defaults(command=_review_show)
+    show.add_argument("entry", type=int, metavar="ENTRY", help="number of the refusal's entry")
+    show.add_argument("--by", required=True, metavar="NAME", help="who looks")
+    show.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key")
+    for action in (pictures, show):
+        action.add_argument("--config", type=Path, default=_CONFIG, metavar="FILE", help=f"default: {_CONFIG}")
+    key = actions.add_parser("key", help="make the private key, away from the kiosk, and print the public one")
+    key.set_defaults(command=_review_key)
+    for action, what in ((show, "the picture, a JPEG"), (key, "the private key")):
+        action.add_argument("--out", type=Path, required=True, metavar="FILE", help=f"{what}; must not be there")
 
 
 def _seconds(text: str) -> float:
@@ -284,6 +305,40 @@ def _latest(options: argparse.Namespace) -> None:
 
     visits = latest(load_config(options.config), options.count)
     print(json.dumps(visits) if options.json else as_text(visits))
+
+
+def _review_list(options: argparse.Namespace) -> None:
+    from datetime import datetime
+
+    from kiosk.config import load_config
+    from kiosk.review import kept
+
+    for one in kept(load_config(options.config).state_dir):
+        taken = datetime.fromtimestamp(one.wall_ms / 1000).astimezone()
+        print(f"{one.entry:8}  {taken.isoformat(' ', 'seconds')}")
+
+
+def _review_show(options: argparse.Namespace) -> None:
+    from kiosk.config import load_config
+    from kiosk.control import ask
+    from kiosk.device import load_device
+    from kiosk.review import look, write_new
+
+    state_dir = load_config(options.config).state_dir
+    picture = look(state_dir, load_device(state_dir).name, options.entry, options.key)
+    answer = ask(state_dir / "station.sock", "review", entry=str(options.entry), by=options.by)
+    if "error" in answer:
+        raise KioskError(answer["error"])
+    write_new(options.out, picture)
+    print(
+        f"{options.out} holds the picture of entry {options.entry}; entry {answer['seq']} says that {options.by} looked"
+    )
+
+
+def _review_key(options: argparse.Namespace) -> None:
+    from kiosk.review import make_key
+
+    print(make_key(options.out))
 
 
 def _calibrate(options: argparse.Namespace) -> None:

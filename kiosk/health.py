@@ -18,6 +18,7 @@ from kiosk.errors import ClaimError, GalleryError, JournalError, KioskError, Mod
 from kiosk.files import write_durably
 from kiosk.gallery import GalleryStore
 from kiosk.journal import JournalReader
+from kiosk.review import kept, purge
 from kiosk.sealing import holder
 from kiosk.syncstate import last_contact
 from protocol.errors import ProtocolError
@@ -77,7 +78,10 @@ def _release(state_dir: Path) -> dict[str, str]:
 
 
 def write_health(config: KioskConfig) -> dict[str, Any]:
-    """Leave the facts where sync finds them."""
+    """Leave the facts where sync finds them, and remove review pictures whose time is over: a station may not run."""
+    now_ms = SystemClock().read().wall_ms
+    with suppress(OSError):
+        purge(config.state_dir, config.review.keep_days if config.review else None, now_ms)
     facts = health(config)
     write_durably(config.state_dir / "health.json", json.dumps(facts).encode())
     return facts
@@ -110,6 +114,9 @@ def status(config: KioskConfig) -> dict[str, Any]:
         facts["gallery_key"] = _KEPT_BY.get(holder(config.state_dir / "keys") or "", "missing: claim the device again")
     facts["server"] = config.server
     facts["defends"] = _DEFENDS[config.light]
+    held = len(kept(config.state_dir))
+    days = config.review.keep_days if config.review else 0
+    facts["review_pictures"] = f"ON: of refusals, kept for {days} days, {held} held" if days else "off"
     try:
         reader = JournalReader(config.state_dir / "journal.db")
         entries = reader.size()

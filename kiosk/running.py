@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
+from kiosk import review
 from kiosk.camera import Camera, open_camera
 from kiosk.cameras.reopening import ReopeningCamera
 from kiosk.clock import Clock, FrameClock, SystemClock, look_at_rtc
@@ -17,7 +18,7 @@ from kiosk.control import ControlSocket
 from kiosk.device import Device, load_device, refreshed
 from kiosk.embedder import Described, EmbedderWorker, Factory, continuity, open_embedder
 from kiosk.errors import CameraError, ClaimError, GalleryError, JournalError, ModelError
-from kiosk.faces import FaceTracker
+from kiosk.faces import FaceTracker, Scene
 from kiosk.gallery import GalleryStore, Site
 from kiosk.indicator import Indicator
 from kiosk.journal import Journal, JournalReader
@@ -28,6 +29,7 @@ from kiosk.pruning import prune
 from kiosk.service import notify, stopping
 from kiosk.station import Station, StationSettings
 from kiosk.tries import Tries
+from kiosk.values import Frame
 from protocol import entry
 
 _WATCHDOG_EVERY_S = 2.0
@@ -58,7 +60,10 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
             return
         embedder = EmbedderWorker(model)
         stack.callback(embedder.close)
-        tracker = FaceTracker()
+        with suppress(OSError):  # the health timer tries again
+            review.purge(config.state_dir, config.review.keep_days if config.review else None, clock.read().wall_ms)
+        reviews = review.Reviews(config.state_dir, config.review, device.name, clock) if config.review else None
+        tracker = FaceTracker() if reviews is None else _Watched(reviews)
         stack.callback(tracker.close)
         store = GalleryStore(config.state_dir, device)
         site, fault = _first_site(store, model, clock)
@@ -71,6 +76,8 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         )
         tries = _tries_of_today(journal)
         station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)
+        if reviews is not None:
+            station.refused = reviews.keep
         if isinstance(clock, SystemClock):
             station.rtc = _record_rtc(journal)
         control = ControlSocket(
@@ -79,6 +86,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
                 "apply": lambda request: _apply(station, store, model, clock),
                 "change_key": lambda request: _change_key(journal, config.state_dir),
                 "prune": lambda request: _prune(journal, refreshed(config.state_dir, device), config, request),
+                "review": lambda request: review.note(journal, request),
                 "status": lambda request: station.status(),
             },
         )
@@ -87,6 +95,19 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         notify(READY="1", STATUS="serving")
         station.run()
         notify(STOPPING="1")
+
+
+class _Watched(FaceTracker):
+    """A tracker whose served face is seen for review pictures, too."""
+
+    def __init__(self, reviews: review.Reviews) -> None:
+        super().__init__()
+        self._reviews = reviews
+
+    def update(self, frame: Frame) -> Scene:
+        scene = super().update(frame)
+        self._reviews.see(frame, scene.served)
+        return scene
 
 
 def clock_of(camera: Camera) -> Clock:

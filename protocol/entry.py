@@ -60,6 +60,7 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "manifest_applied": {"manifest": int, "sha256": str, "gallery": int},
     "key_changed": {"key": str, "old_signature": str, "new_signature": str},
     "rtc": {"state": str, "detail": str},
+    "review_shown": {"entry": int, "by": str},
 }
 _ALL = {kind: _COMMON | fields.keys() for kind, fields in FIELDS.items()}
 OPTIONAL: dict[str, dict[str, type | tuple[type, ...]]] = {

@@ -21,6 +21,7 @@ DATING: dict[str, tuple[str, str]] = {
     "dating_kind:manifest_applied": ("daftar pegawai diperbarui", "manifest applied"),
     "dating_kind:key_changed": ("kunci alat diganti", "change of the key"),
     "dating_kind:rtc": ("jam berbaterai", "real-time clock"),
+    "dating_kind:review_shown": ("foto penolakan dilihat", "look at a review picture"),
     "dating_clock:synchronised": ("selaras dengan waktu jaringan", "synchronised"),
     "dating_clock:free": ("berjalan sendiri", "free"),
     "dating_clock:unset": ("belum disetel", "unset"),

@@ -83,6 +83,7 @@ class Run:
     entries: list[entry.Entry]
     lamps: list[tuple[str, int]]
     texts: list[str]
+    refused: list[tuple[int, int]]
 
 
 @pytest.fixture
@@ -114,12 +115,14 @@ def serve(tmp_path, site, embedder, monkeypatch):
             decisions.append,
             tries,
         )
+        refused: list[tuple[int, int]] = []
+        station.refused = lambda number, track: refused.append((number, track))
         station.run()
         reader = JournalReader(path)
         entries = [entry.decode(data) for data in reader.read(0, 1000)]
         for part in (reader, journal, indicator, tracker, camera):
             part.close()
-        return Run(decisions, entries, camera.lamps, texts)
+        return Run(decisions, entries, camera.lamps, texts, refused)
 
     return run
 
@@ -142,6 +145,7 @@ def test_a_print_is_refused_and_the_reason_is_recorded(serve):
     assert run.decisions
     assert {found.kind for found in run.entries[1:]} == {"refusal"}
     assert all(found.body["reasons"] for found in run.entries[1:])
+    assert run.refused == [(found.seq, one.track) for found, one in zip(run.entries[1:], run.decisions, strict=True)]
     assert "granted" not in [lamp for lamp, _ in run.lamps]
 
 
