@@ -5,6 +5,7 @@ An actor is told of prompts and lamps as a person sees them, answers after a hum
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -53,8 +54,26 @@ class Held(Protocol):
         """Draw it at `pose`, `age_s` seconds after it was brought."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How somebody answers: seconds until a movement begins, degrees of a turn, the chance to turn the wrong way first
+    and to correct it, and whether the eyes are off the camera once."""
+
+    reacts_s: tuple[float, float] = (0.35, 0.9)
+    turns_deg: tuple[float, float] = (23, 30)
+    wrong_first: float = 0.0
+    looks_away: bool = False
+
+
+USUAL = Manner()
+CLUMSY = Manner((0.9, 1.4), (18, 22), wrong_first=0.25, looks_away=True)
+_CORRECTS_S = 0.7
+
+
 class _Visitor:
     """Walks in from one side at `start_s`, stands, answers, leaves at the other side by `end_s` at the latest."""
+
+    manner = USUAL
 
     def __init__(self, start_s: float, end_s: float, random: Generator, answers: bool) -> None:
         self._random = random
@@ -79,7 +98,7 @@ class _Visitor:
         if event.event == "prompt" and event.value:
             self._asked, self._seen_s = True, np.inf
         if event.event == "prompt" and self._answers:
-            reaction = float(self._random.uniform(0.35, 0.9)) if event.value else 0.3
+            reaction = float(self._random.uniform(*self.manner.reacts_s)) if event.value else 0.3
             self._answer(event.time_s + reaction, event.value)
         elif event.time_s < self._arrives_s:
             return  # a lamp that shines for the one before
@@ -107,8 +126,13 @@ class _Visitor:
         if self._leaving is not None:
             return
         pace = float(self._random.uniform(0.4, 0.8))
-        turn, nod = float(self._random.uniform(23, 30)), float(self._random.uniform(16, 21))
-        self.yaw.move(at, pace, {"turn_left": turn, "turn_right": -turn}.get(prompt, 0.0))
+        turn, nod = float(self._random.uniform(*self.manner.turns_deg)), float(self._random.uniform(16, 21))
+        yaw = {"turn_left": turn, "turn_right": -turn}.get(prompt, 0.0)
+        if yaw and self.manner.wrong_first and self._random.random() < self.manner.wrong_first:
+            self.yaw.move(at, pace, -0.6 * yaw)
+            self.yaw.then(at + _CORRECTS_S, pace, yaw)
+        else:
+            self.yaw.move(at, pace, yaw)
         self.pitch.move(at, pace, nod if prompt == "look_up" else 0.0)
         self.z.move(at, pace + 0.2, self._home / 1.45 if prompt == "come_closer" else self._home)
 
@@ -129,11 +153,23 @@ class Living(_Visitor):
     """A living person: the head turns on a body that stays, the eyes blink, unasked too."""
 
     def __init__(
-        self, head: Head, body: Body, start_s: float, end_s: float, random: Generator, answers: bool = True
+        self,
+        head: Head,
+        body: Body,
+        start_s: float,
+        end_s: float,
+        random: Generator,
+        answers: bool = True,
+        manner: Manner = USUAL,
     ) -> None:
         super().__init__(start_s, end_s, random, answers)
+        self.manner = manner
         self._head, self._body = head, body
         self._next_blink = start_s + float(random.uniform(1.5, 4.0))
+        if manner.looks_away:
+            away_s, aside = start_s + float(random.uniform(1.5, 4.0)), float(random.choice([-14.0, 14.0]))
+            self.yaw.then(away_s, 0.3, aside)
+            self.yaw.then(away_s + 0.6, 0.3, 0.0)
 
     def _answer(self, at: float, prompt: str) -> None:
         super()._answer(at, prompt)

@@ -12,7 +12,7 @@ from kiosk.values import CameraEvent, Frame
 from simulation.actors import Living, Presenter
 from simulation.body import Body
 from simulation.head import Head, Pose
-from simulation.instruments import Screen
+from simulation.instruments import Display, Screen
 from simulation.lamp import Lamp
 from simulation.motion import Sway
 from simulation.paper import BentPaper
@@ -81,6 +81,7 @@ class Puppeteer(Presenter):
     def __init__(
         self,
         film: Film,
+        display: Display,
         body: Body,
         start_s: float,
         end_s: float,
@@ -92,7 +93,7 @@ class Puppeteer(Presenter):
         """`film_ahead_s`: seconds by which the film's clock is ahead of the scene's."""
         self._film, self._delay_s, self._ahead_s, self._relays = film, delay_s, film_ahead_s, relays
         self._seen = film.read()
-        super().__init__(Screen(lambda age_s: self._next(), random), body, start_s, end_s, random, answers=False)
+        super().__init__(Screen(lambda age_s: self._next(), display), body, start_s, end_s, random, answers=False)
         self._sways = [Sway(random, size) for size in (0.001, 0.001, 0.001, 0.3, 0.3, 0.2)]
         self._levels: deque[tuple[float, float]] = deque()
         self._copied = Lamp()

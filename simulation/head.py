@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.eyelids import Eyelids
+from simulation.glasses import Glasses
 from simulation.portrait import Picture, Points, Portrait, bleed
 from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS, Triangle, mouth, skin, strip
 
@@ -41,7 +42,7 @@ class Pose:
 class Head:
     """Geometry and texture of one person's head; `vertices` poses it."""
 
-    def __init__(self, portrait: Portrait) -> None:
+    def __init__(self, portrait: Portrait, glasses: bool = False) -> None:
         points, uv, triangles = _closed_mesh(portrait)
         self._lids = Eyelids(portrait.mesh, bleed(portrait.image, _surely_head(portrait)))
         self.texture: Picture = self._lids.paint
@@ -53,12 +54,18 @@ class Head:
         self.nearer[len(triangles) :] = 0.012
         joint = np.array([*portrait.centre, 0.0], np.float32)
         self._rest: Points = ((points - joint) / portrait.pixels_per_metre - np.array(JOINT_M)).astype(np.float32)
+        self.glasses = Glasses(self._rest[:468]) if glasses else None
 
     def vertices(self, pose: Pose) -> Points:
         """The mesh in camera coordinates, n x 3 float32, metres."""
         points = np.concatenate([self._rest, self._lids.points(self._rest, pose.lids)])
-        place = np.array([pose.x, pose.y, pose.z]) + np.array(JOINT_M)
-        return (points @ rotation(pose.yaw, pose.pitch, pose.roll).T + place).astype(np.float32)
+        return placed(points, pose)
+
+
+def placed(points: Points, pose: Pose) -> Points:
+    """A posed head's n x 3 points, from its own coordinates to the camera's, metres."""
+    place = np.array([pose.x, pose.y, pose.z]) + np.array(JOINT_M)
+    return (points @ rotation(pose.yaw, pose.pitch, pose.roll).T + place).astype(np.float32)
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
@@ -175,6 +182,8 @@ def draw(head: Head, pose: Pose, image: Picture, focal: float, shade: float = 1.
     `shade`: factor on its grey values.
     """
     draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal, shade)
+    if head.glasses is not None:
+        head.glasses.draw(lambda points: placed(points, pose), pose.yaw, pose.pitch, image, focal)
 
 
 def draw_mesh(

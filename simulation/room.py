@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from simulation.lamp import GAMMA
 from simulation.portrait import Picture
+
+_SIGMA = 2.2  # grey values, of a small sensor with enough light
+_ENOUGH_LUX = 250.0
+_AGAINST_LIGHT = 0.58  # grey: a face gets 30 % of the exposure that it would get before a wall
 
 
 def office(width: int, height: int, random: Generator) -> Picture:
@@ -35,10 +40,29 @@ def office(width: int, height: int, random: Generator) -> Picture:
     return np.asarray(cv2.GaussianBlur(room, (0, 0), max(1.0, width / 500)), dtype=np.uint8)
 
 
+def exposure(ambient_lux: float, window: bool) -> tuple[float, float]:
+    """What an automatic exposure has settled on: a factor on grey values, and the noise's deviation in grey values.
+
+    Below 250 lux the shutter is open for as long as a frame allows and the gain is at its end: the picture grows
+    darker, and noisier, for shot noise goes with the root of the light.
+    `window`: a bright one in the picture closes it.
+    """
+    light = min(1.0, ambient_lux / _ENOUGH_LUX)
+    return float(light ** (1 / GAMMA)) * (_AGAINST_LIGHT if window else 1.0), _SIGMA / float(np.sqrt(light))
+
+
+def draw_window(image: Picture) -> None:
+    """An overexposed window behind whoever stands before the camera, into `image`, in place."""
+    height, width = image.shape[:2]
+    for left in (0.26, 0.52):
+        corner = (int((left + 0.22) * width), int(0.7 * height))
+        cv2.rectangle(image, (int(left * width), 0), corner, (254, 252, 250), -1)
+
+
 class Sensor:
     """Adds the noise of a small image sensor: for each seed and frame number another cut of one noisy picture."""
 
-    def __init__(self, width: int, height: int, seed: int, sigma: float = 2.2) -> None:
+    def __init__(self, width: int, height: int, seed: int, sigma: float = _SIGMA) -> None:
         self._seed, self._size = seed, (width, height)
         self._noise = _noise(width + 64, height + 64, sigma)
 

@@ -13,24 +13,24 @@ import numpy as np
 
 from kiosk.errors import CameraError
 from kiosk.values import CameraEvent, Frame
-from simulation.actors import Actor, Living, Presenter, random_for
+from simulation.actors import CLUMSY, USUAL, Actor, Living, Presenter, random_for
 from simulation.attackers import Masked, Puppeteer
 from simulation.body import Body
 from simulation.head import Head
-from simulation.instruments import player, print_of, screen_of
+from simulation.instruments import DISPLAYS, Display, player, print_of, screen_of
 from simulation.lamp import Lamp
 from simulation.paper import BentPaper
 from simulation.portrait import Picture, Portrait, astronaut, prepare
 from simulation.relief import with_relief
-from simulation.room import Sensor, office
+from simulation.room import Sensor, draw_window, exposure, office
 from simulation.script import Act, Script, read_script
-from simulation.strangers import stranger
+from simulation.strangers import stranger, with_skin
 
 # Clothes of strangers and of those who hold instruments: the portrait's colour channels in another order.
-_FILMED = "sim:person={seconds}?seed={seed}&fps={fps}&width=420&height=600&fov=25"
+_FILMED = "sim:person={seconds}?seed={seed}&fps={fps}&width={size[0]}&height={size[1]}&fov=25"
 _CLOTHES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))
 _CLIP_S = 6.5
-_FILMS = 4  # made of each person
+_FILMS = 2  # made of each person
 _STRANGER = "stranger:"
 _ROOM_M = 2.5  # how far the wall behind the people is
 _ARRIVED_S = 1.6  # seconds after which who walks in stands still
@@ -49,9 +49,10 @@ class Scene:
         self._script = script
         self._focal = script.height / 2 / float(np.tan(np.radians(script.fov / 2)))
         self._room = office(script.width, script.height, random_for(script.seed, 1))
-        self._sensor = Sensor(script.width, script.height, script.seed)
+        exposed, noise = exposure(script.ambient_lux, script.window)
+        self._sensor = Sensor(script.width, script.height, script.seed, noise)
         self._portrait = _portrait(script.face)
-        self._lamp = Lamp(script.ambient_lux)
+        self._lamp = Lamp(script.ambient_lux, exposed)
         self._number = 0
         self._act = -1
         self._actor: Actor | None = None  # who came last
@@ -69,6 +70,8 @@ class Scene:
         image = (
             self._room.copy() if shade == 1.0 else np.asarray(cv2.convertScaleAbs(self._room, alpha=shade), np.uint8)
         )
+        if self._script.window:
+            draw_window(image)
         for actor in sorted(self._there, key=lambda one: -one.distance_m(time_s)):
             actor.draw(image, time_s, self._focal, self._lamp)
         frame = Frame(self._sensor.expose(image, self._number), time_s, self._number)
@@ -122,20 +125,27 @@ class Scene:
         span = (time_s, time_s + act.seconds)
         answers = self._script.answers
         if act.actor in ("person", "still"):
-            return Living(*_person(self._script.face), *span, random, answers and act.actor == "person")
+            who = _person(self._script.face, self._script.skin, self._script.glasses)
+            manner = CLUMSY if self._script.clumsy else USUAL
+            return Living(*who, *span, random, answers and act.actor == "person", manner)
         if act.actor == "stranger":
             return Living(*_stranger(self._script.face, act.variant), *span, random, answers)
         holder = _holder(self._script.face)
         if act.actor == "print":
             return Presenter(print_of(self._portrait, random), holder, *span, random, answers)
         if act.actor == "screen":
-            return Presenter(screen_of(self._portrait, random), holder, *span, random, answers)
+            return Presenter(screen_of(self._portrait, self._display()), holder, *span, random, answers)
         if act.actor in ("puppet", "relay"):
             return self._steered(act, time_s)
         if act.actor in ("bent", "mask", "cutout", "swap"):
             return self._papered(act, time_s)
-        clip = _clip(self._script.face, self._script.seed % _FILMS)
-        return Presenter(player(clip, 15, random), holder, *span, random, answers=False)  # the clip answers
+        display = self._display()
+        clip = _clip(self._script.face, self._script.seed % _FILMS, display.film)
+        return Presenter(player(clip, 15, display), holder, *span, random, answers=False)  # the clip answers
+
+    def _display(self) -> Display:
+        chosen = random_for(self._script.seed, 3, self._act).integers(len(DISPLAYS))
+        return DISPLAYS[self._script.display or list(DISPLAYS)[chosen]]
 
     def _papered(self, act: Act, time_s: float) -> Actor:
         random = random_for(self._script.seed, 2, self._act)
@@ -150,13 +160,15 @@ class Scene:
 
     def _steered(self, act: Act, time_s: float) -> Actor:
         fps = self._script.fps
-        url = _FILMED.format(seconds=act.seconds + 60, seed=self._script.seed + 1, fps=fps)
+        display = self._display()
+        url = _FILMED.format(seconds=act.seconds + 60, seed=self._script.seed + 1, fps=fps, size=display.film)
         film = open_scene(url + (f"&face={self._script.face}" if self._script.face else ""))
         film.skip(round(_ARRIVED_S * fps))
         # The act's first picture is drawn in the frame of `time_s`.
         ahead_s = film.read_so_far / fps - time_s
         return Puppeteer(
             film,
+            display,
             _holder(self._script.face),
             time_s,
             time_s + act.seconds,
@@ -192,9 +204,9 @@ def record(url: str, face: str = "") -> list[Picture]:
     return clip
 
 
-@lru_cache(maxsize=_FILMS)
-def _clip(face: str, number: int) -> list[Picture]:
-    return record(_FILMED.format(seconds=20, seed=number, fps=15), face)
+@lru_cache(maxsize=8)
+def _clip(face: str, number: int, size: tuple[int, int]) -> list[Picture]:
+    return record(_FILMED.format(seconds=20, seed=number, fps=15, size=size), face)
 
 
 @lru_cache(maxsize=32)
@@ -217,9 +229,9 @@ def _pictured(face: str) -> Portrait:
 
 
 @lru_cache(maxsize=32)
-def _person(face: str) -> tuple[Head, Body]:
-    portrait = _portrait(face)
-    return Head(portrait), Body(portrait)
+def _person(face: str, skin: float, glasses: bool) -> tuple[Head, Body]:
+    portrait = with_skin(_portrait(face), skin)
+    return Head(portrait, glasses), Body(portrait)
 
 
 @lru_cache(maxsize=32)

@@ -8,12 +8,14 @@ from datetime import datetime
 from kiosk.cameras.options import split
 from kiosk.errors import CameraError
 from simulation.actors import LEAVES_S
+from simulation.instruments import DISPLAYS
 
 ACTORS = (
     *("nobody", "person", "still", "stranger", "print", "screen", "replay"),
     *("bent", "mask", "cutout", "swap", "puppet", "relay"),
 )
-_OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient")
+_LOOKS = ("display", "manner", "glasses", "skin", "window")
+_OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient", *_LOOKS)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Act:
 class Script:
     """A `sim:` URL read and checked. `face`: path of another portrait, or empty, or `stranger:N`. `fov`: degrees,
     vertical. `gap_s`: empty room after a visitor; below 0 the next one steps up while the one before leaves.
-    `ambient_lux`: the room's light beside the kiosk's lamp."""
+    `ambient_lux`: the room's light beside the kiosk's lamp. `display`: a name of `instruments.DISPLAYS`, or empty. The
+    rest is of the person: `clumsy`, `glasses`, `skin` (factor on its albedo), `window` behind."""
 
     url: str
     acts: tuple[Act, ...]
@@ -44,6 +47,11 @@ class Script:
     face: str
     fov: float
     ambient_lux: float
+    display: str
+    clumsy: bool
+    glasses: bool
+    skin: float
+    window: bool
 
 
 def read_script(url: str) -> Script:
@@ -65,6 +73,11 @@ def read_script(url: str) -> Script:
         face=parts.text("face", ""),
         fov=parts.number("fov", 53, 20, 100),
         ambient_lux=parts.number("ambient", 400, 10, 100_000),
+        display=parts.choice("display", ("", *DISPLAYS)),
+        clumsy=parts.choice("manner", ("usual", "clumsy")) == "clumsy",
+        glasses=parts.choice("glasses", ("off", "on")) == "on",
+        skin=parts.number("skin", 1, 0.2, 2),
+        window=parts.choice("window", ("off", "on")) == "on",
     )
 
 

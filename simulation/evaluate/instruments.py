@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 
 from kiosk.errors import KioskError
 from simulation.evaluate.captures import half_of, people_in
-from simulation.evaluate.presentation import Presentation
+from simulation.evaluate.presentation import STILL_ON, Presentation
 
+T = TypeVar("T")
 LIVING = "person"
 SPECIES: dict[str, str] = {
     "print": "flat paper held up",
@@ -18,11 +20,15 @@ SPECIES: dict[str, str] = {
     "mask": "printed face bent over another person's head, no holes",
     "cutout": "the same with eye holes: the other person's eyes blink",
     "swap": "print held up before and after each prompt, another person answers",
-    "screen": "still picture on a display",
-    "replay": "film of the living person, who turns and blinks at its own time",
-    "puppet": "display on a stand, the right clip chosen live, late by up to 0.8 s",
+    "phone": "still picture on a phone, held close",
+    "tablet": "still picture on a tablet",
+    "laptop": "still picture on a laptop",
+    "replay": "film of the living person, who turns and blinks at its own time, on any of the displays",
+    "puppet": "any of the displays on a stand, the right clip chosen live, late by up to 0.8 s",
     "relay": "the same, and its brightness follows the lamp, as late",
 }
+NOT_CLAIMED = ("mask",)
+"""Species that are reported and left out of the claim over all attacks: what is worn."""
 _LEAST_PX = 200  # of a photo's shorter side: heads of fewer pixels blur
 _HALF = {"tuning": "a", "reporting": "b"}
 _RADIUS_CM = {"tuning": (7, 9), "reporting": (5, 6, 8, 10)}
@@ -31,7 +37,24 @@ _VARIANTS = {
     **dict.fromkeys(("bent", "mask", "cutout", "swap"), _RADIUS_CM),
     **dict.fromkeys(("puppet", "relay"), _DELAY),
 }
+_DISPLAYS = {
+    "tuning": ("phone-6.5", "tablet-10.2", "laptop-14"),
+    "reporting": ("phone-6.1", "tablet-10.1", "laptop-13.3", "phone-6.7", "tablet-11", "laptop-15.6"),
+}
+_LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay")
 _AMBIENT_LUX = {"tuning": (400, 800), "reporting": (250, 550, 1200)}
+
+_LIVING = {
+    "usual": {"tuning": "", "reporting": ""},
+    "clumsy": {"tuning": "&manner=clumsy", "reporting": "&manner=clumsy"},
+    "glasses": {"tuning": "&glasses=on", "reporting": "&glasses=on"},
+    "low light": {"tuning": "&ambient=120", "reporting": "&ambient=90"},
+    "against the light": {"tuning": "&window=on", "reporting": "&window=on"},
+    "darker skin": {"tuning": "", "reporting": ""},
+    "lighter skin": {"tuning": "", "reporting": ""},
+}
+"""The living by number in turn, with their options of `sim:`."""
+_SKIN = {"darker skin": {"tuning": 0.6, "reporting": 0.5}, "lighter skin": {"tuning": 1.15, "reporting": 1.25}}
 
 
 def identities(folder: Path | None, half: str) -> list[str]:
@@ -51,21 +74,31 @@ def plan(
 ) -> list[Presentation]:
     """`each` presentations a species: faces, instruments and light in turn, seeds from `seed` on."""
     return [
-        Presentation(
-            name,
-            seed + number,
-            faces[number % len(faces)],
-            lamp,
-            # Numbers of different length, so that faces, instruments and light meet in every combination.
-            f"&fps={fps:g}&ambient={_in_turn(_AMBIENT_LUX[half], number // 2)}",
-            _in_turn(_VARIANTS.get(name, {half: (0,)})[half], number // 3),
-        )
+        _one(name, number, seed + number, faces[number % len(faces)], half, lamp, f"&fps={fps:g}")
         for number in range(each)
         for name in species
     ]
 
 
-def _in_turn(values: Sequence[int], number: int) -> int:
+def _one(species: str, number: int, seed: int, face: str, half: str, lamp: bool, options: str) -> Presentation:
+    # Numbers of different length, so that faces, instruments and light meet in every combination.
+    light = f"&ambient={_in_turn(_AMBIENT_LUX[half], number // 2)}"
+    variant = _in_turn(_VARIANTS.get(species, {half: (0,)})[half], number // 3)
+    kind, skin = "", 1.0
+    if species == LIVING:
+        kind = _in_turn(list(_LIVING), number)
+        own = _LIVING[kind][half]
+        options += own if "ambient" in own else light + own
+        skin = _SKIN.get(kind, {half: 1.0})[half]
+    elif species in _LIT:
+        kind = _in_turn([name for name in _DISPLAYS[half] if species not in STILL_ON or species in name], number)
+        options += f"{light}&display={kind}"
+    else:
+        options += light
+    return Presentation(species, seed, face, lamp, options, variant, skin=skin, kind=kind)
+
+
+def _in_turn(values: Sequence[T], number: int) -> T:
     return values[number % len(values)]
 
 

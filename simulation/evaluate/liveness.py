@@ -22,7 +22,7 @@ from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
 from kiosk.tries import chance
 from simulation.evaluate import recordings
-from simulation.evaluate.instruments import LIVING, SPECIES, identities, plan
+from simulation.evaluate.instruments import LIVING, NOT_CLAIMED, SPECIES, identities, plan
 from simulation.evaluate.pad import COMBINED, Cue, Shown, curves, draw_curves, table, total
 from simulation.evaluate.pad_report import write_report
 from simulation.evaluate.presentation import Outcome, Presentation, present
@@ -149,6 +149,7 @@ def _simulated(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown]
         "fps": options.fps,
         "identities": len(faces),
         "guess": asdict(chance(LivenessSettings(light=LightSettings() if options.light else None))),
+        "attacks": total([one for one in shown if one.species not in NOT_CLAIMED], "attack"),
         "presentations": [asdict(outcome) for outcome in outcomes],
     }
     for row in found["species"]:
@@ -156,6 +157,12 @@ def _simulated(options: argparse.Namespace) -> tuple[dict[str, Any], list[Shown]
         row["seconds"] = statistics.median(outcome.seconds for outcome in mine)
         decided = Counter(said for outcome in mine for said in (outcome.decisions or ("nothing decided",)))
         row["decided"] = dict(decided.most_common())
+        kinds = dict.fromkeys(outcome.presentation.kind for outcome in mine if outcome.presentation.kind)
+        row["by_variant"] = {
+            kind: total([as_shown(outcome) for outcome in mine if outcome.presentation.kind == kind], row["label"])
+            for kind in kinds
+        }
+        row["claimed"] = row["species"] not in NOT_CLAIMED
         row["instrument"] = SPECIES.get(row["species"], "a living head" if row["label"] == "live" else options.attacker)
     return found, shown, _thresholds(shown)
 
@@ -255,7 +262,20 @@ def as_text(found: dict[str, Any]) -> str:
         low, high = one["interval"]
         decided = ", ".join(f"{count} {said}" for said, count in list(row.get("decided", {}).items())[:2])
         counts = f"{one['presentations']:5} {one['errors']:6} {f'{100 * low:.1f}-{100 * high:.1f} %':>16}"
-        lines.append(f"{row['species']:14} {counts} {one['non_response']:9}  {decided}")
+        name = row["species"] + ("" if row.get("claimed", True) else " *")
+        lines.append(f"{name:14} {counts} {one['non_response']:9}  {decided}")
+        if row["label"] == "live":
+            lines += [
+                f"  {kind:18} {part['errors']} of {part['presentations']}"
+                for kind, part in row.get("by_variant", {}).items()
+            ]
+    if not all(row.get("claimed", True) for row in found["species"]):
+        lines.append("* reported, not claimed: left out of the rate over all attacks")
+    if found["attacks"]:
+        claimed = found["attacks"]
+        lines.append(
+            f"attacks that are claimed to be refused: {claimed['errors']} of {claimed['presentations']} passed"
+        )
     if "full_protocol" in found:
         said = ", ".join(f"{count} {state}" for state, count in found["full_protocol"].items())
         lines.append(f"full protocol (never live: a recording cannot answer): {said}")

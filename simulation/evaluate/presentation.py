@@ -23,6 +23,8 @@ from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
 from kiosk.values import Decision
 
+STILL_ON = ("phone", "tablet", "laptop")
+"""Species that `sim:` calls `screen`."""
 _ENROLLED = "enrolled"
 _STAYS_S = 16
 _ENROLMENT_SEED = 900
@@ -32,9 +34,9 @@ _TEMPLATES = 5
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """`species`: an act of `sim:`, "person" for the living, and its `variant` (0: its own default). `face`: "",
-    "stranger:N" or a portrait's path, who is enrolled and shown. `lamp`: whether the kiosk plays its light code.
-    `options`: further ones of `sim:`, as in "&fps=10". `command`: an `exec:` URL that takes the scene's place; {seed}
-    and {face} in it are filled in."""
+    "stranger:N" or a portrait's path, who is enrolled and shown, with `skin` as in `sim:`. `lamp`: whether the kiosk
+    plays its light code. `options`: further ones of `sim:`, as in "&fps=10". `kind`: what they stand for in tables.
+    `command`: an `exec:` URL that takes the scene's place; {seed} and {face} in it are filled in."""
 
     species: str
     seed: int
@@ -43,15 +45,17 @@ class Presentation:
     options: str = ""
     variant: int = 0
     command: str = ""
+    skin: float = 1.0
+    kind: str = ""
 
     @property
     def camera(self) -> str:
         """The URL of what is shown."""
         if self.command:
             return self.command.replace("{seed}", str(self.seed)).replace("{face}", shlex.quote(self.face))
-        face = f"&face={self.face}" if self.face else ""
-        act = f"{self.species}:{self.variant}" if self.variant else self.species
-        return f"sim:{act}={_STAYS_S}?seed={self.seed}{face}{self.options}"
+        act = "screen" if self.species in STILL_ON else self.species
+        act += f":{self.variant}" if self.variant else ""
+        return f"sim:{act}={_STAYS_S}?seed={self.seed}{_who(self.face, self.skin)}{self.options}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def present(shown: Presentation) -> Outcome:
         InlineEmbedder(_embedder),
         indicator,
         FrameClock(0),
-        Site(templates=_enrolled(shown.face)),
+        Site(templates=_enrolled(shown.face, shown.skin)),
         settings=StationSettings(liveness=LivenessSettings(light=LightSettings() if shown.lamp else None)),
         rng=random.Random(shown.seed),
         on_decision=decide,
@@ -123,11 +127,14 @@ def _embedder() -> DlibEmbedder:
     return DlibEmbedder()
 
 
+def _who(face: str, skin: float) -> str:
+    return (f"&face={face}" if face else "") + (f"&skin={skin:g}" if skin != 1.0 else "")
+
+
 @lru_cache(maxsize=32)
-def _enrolled(face: str) -> Templates:
-    """Templates from another visit of the same person, who looks ahead."""
-    chosen = f"&face={face}" if face else ""
-    camera = open_camera(f"sim:person=8?seed={_ENROLMENT_SEED}&prompts=off{chosen}")
+def _enrolled(face: str, skin: float) -> Templates:
+    """Templates from another visit of the same person, who looks ahead, without spectacles and in good light."""
+    camera = open_camera(f"sim:person=8?seed={_ENROLMENT_SEED}&prompts=off{_who(face, skin)}")
     tracker = FaceTracker()
     rows: list[NDArray[np.float32]] = []
     try:

@@ -5,6 +5,7 @@ import shlex
 import struct
 import sys
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -112,6 +113,20 @@ def test_nobody_and_nothing_is_in_both_halves(tmp_path: Path):
     }
 
 
+def test_displays_and_kinds_of_the_living_come_in_turn_and_apart_for_each_half():
+    kinds: dict[str, dict[str, set[str]]] = {"tuning": {}, "reporting": {}}
+    for half, found in kinds.items():
+        for one in plan((LIVING, *SPECIES), 14, 1, [""], half, True, 15):
+            open_camera(one.camera).close()
+            found.setdefault(one.species, set()).add(one.kind)
+    assert len(kinds["tuning"][LIVING]) == 7
+    for species in ("phone", "tablet", "laptop", "replay", "puppet", "relay"):
+        assert not kinds["tuning"][species] & kinds["reporting"][species]
+    assert all(kind.startswith("phone") for kind in kinds["reporting"]["phone"])
+    assert {kind.partition("-")[0] for kind in kinds["reporting"]["puppet"]} == {"phone", "tablet", "laptop"}
+    assert kinds["tuning"]["print"] == {""}
+
+
 def test_a_folder_of_faces_that_is_none_is_named(tmp_path: Path):
     with pytest.raises(KioskError, match="no folder"):
         identities(tmp_path / "nowhere", "tuning")
@@ -128,7 +143,7 @@ def test_without_a_lamp_the_pattern_of_a_steered_screen_leaves_it_undetermined()
     living = present(Presentation(LIVING, 5))
     assert living.granted
     assert living.measured["moire"][0] < living.measured["moire"][1]
-    steered = present(Presentation("puppet", 5, variant=3))
+    steered = present(Presentation("puppet", 5, variant=3, options="&display=laptop-15.6"))
     assert not steered.granted
     assert steered.measured["moire"][0] > steered.measured["moire"][1]
 
@@ -143,6 +158,34 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path: Path):
     kept.write_text(kept.read_text() + "{}\n")
     with pytest.raises(KioskError, match="line 2"):
         run([shown], 1, made.append, kept)
+
+
+def test_worn_masks_are_reported_and_not_claimed_and_living_errors_told_by_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    kept = tmp_path / "kept.jsonl"
+    words = ["--simulate", "2", "--species", LIVING, "mask", "print", "--seed", "1", "--processes", "1"]
+    planned = plan((LIVING, "mask", "print"), 2, 1, identities(None, "reporting"), "reporting", False, 15)
+    with kept.open("w") as file:
+        for one in planned:
+            granted = one.species == "mask" or one.kind == "clumsy"
+            done = Outcome(one, granted, 4.0, ("granted" if granted else "refused: flat",))
+            file.write(json.dumps(asdict(done)) + "\n")
+    page = tmp_path / "report.html"
+    assert main(["liveness", *words, "--keep", str(kept), "--json", "--report", str(page)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["species"]: row for row in found["species"]}
+    assert not rows["mask"]["claimed"]
+    assert rows["print"]["claimed"]
+    assert rows["mask"]["cues"][COMBINED]["errors"] == 2
+    assert (found["attacks"]["presentations"], found["attacks"]["errors"]) == (2, 0)
+    assert {kind: part["errors"] for kind, part in rows[LIVING]["by_variant"].items()} == {"usual": 1, "clumsy": 0}
+    assert "reported, not claimed" in page.read_text()
+    assert "clumsy" in page.read_text()
+    assert main(["liveness", *words, "--keep", str(kept)]) == 0
+    said = capsys.readouterr().out
+    assert "mask *" in said
+    assert "0 of 2 passed" in said
 
 
 def test_an_outside_program_takes_the_attackers_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -167,11 +210,16 @@ def test_an_outside_program_takes_the_attackers_place(tmp_path: Path, capsys: py
 # -- recordings ------------------------------------------------------------------------------------------
 
 
-def write_film(path: Path, url: str) -> None:
+def write_film(path: Path, url: str, coarse: bool = False) -> None:
+    """`coarse`: with the lines of a display whose pixels are as large as the camera's."""
     camera = open_camera(url)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 480))
     while (frame := camera.read()) is not None:
-        writer.write(frame.image)
+        picture = frame.image.copy()
+        if coarse:
+            picture[::3] = (picture[::3] * 0.8).astype(np.uint8)
+            picture[:, ::3] = (picture[:, ::3] * 0.8).astype(np.uint8)
+        writer.write(picture)
     writer.release()
 
 
@@ -185,7 +233,7 @@ def measured(folder: Path, lines: str, capsys: pytest.CaptureFixture[str], *more
 
 def test_bad_lines_and_files_are_named_and_the_rest_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     write_film(tmp_path / "person.mp4", "sim:person=5?seed=3&fps=10&prompts=off")
-    write_film(tmp_path / "screen.mp4", "sim:screen=5?seed=3&fps=10&prompts=off")
+    write_film(tmp_path / "screen.mp4", "sim:screen=5?seed=3&fps=10&prompts=off&display=tablet-11", coarse=True)
     (tmp_path / "broken.mp4").write_bytes(b"no film")
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "film.jpg").write_bytes((tmp_path / "person.mp4").read_bytes())

@@ -9,7 +9,7 @@ from kiosk.camera import open_camera
 from kiosk.errors import CameraError
 from kiosk.values import CameraEvent, Frame
 from simulation.body import Body
-from simulation.instruments import player, print_of
+from simulation.instruments import DISPLAYS, Display, player, print_of
 from simulation.motion import Sway
 from simulation.portrait import astronaut
 from simulation.scene import Scene, open_scene
@@ -166,6 +166,66 @@ def test_with_prompts_off_nobody_answers():
     assert max(abs(pose.yaw) for time_s, pose in seen if time_s > 2) < 0.01
 
 
+def frontal(options: str) -> np.ndarray:
+    """A picture of somebody who has arrived and answers nothing."""
+    scene = open_scene(f"sim:person=4?seed=1&prompts=off&fps=10&{options}")
+    scene.skip(20)
+    frame = scene.read()
+    assert frame is not None
+    return frame.image.astype(np.int16)
+
+
+FACE = slice(210, 290), slice(290, 350)
+
+
+@pytest.mark.parametrize(
+    ("options", "low", "high"),
+    # Linear light of the face beside the usual one, back in grey: 90 of 250 lux, 30 %, half and 1.25 of the albedo.
+    [("ambient=90", 0.55, 0.7), ("window=on", 0.5, 0.65), ("skin=0.5", 0.7, 0.85), ("skin=1.25", 1.04, 1.12)],
+)
+def test_low_light_a_window_and_another_skin_change_the_face_as_light_does(options: str, low: float, high: float):
+    assert low < frontal(options)[FACE].mean() / frontal("")[FACE].mean() < high
+
+
+def test_low_light_is_noisier_and_a_window_overexposed():
+    def noise(options: str) -> float:
+        first, second = play(open_scene(f"sim:nobody=0.1?fps=20&{options}"))
+        return float((first.image.astype(int) - second.image).std())
+
+    assert 1.4 < noise("ambient=90") / noise("") < 1.9
+    assert (frontal("window=on")[:100, 200:260] > 240).all()
+
+
+def test_spectacles_have_dark_rims_that_stand_before_the_eyes_and_a_glare():
+    change = frontal("glasses=on") - frontal("")
+    assert (change.min(axis=2) < -60).sum() > 50
+    assert (change.max(axis=2) > 50).sum() > 20
+
+
+@pytest.mark.usefixtures("still")
+def test_a_clumsy_person_is_slow_turns_little_looks_away_once_and_sometimes_the_wrong_way():
+    wrong, away = 0, 0
+    for seed in range(12):
+        url = f"sim:person=9?seed={seed}&fps=10&width=160&height=120&manner=clumsy"
+        seen = poses(url, CameraEvent(2.0, "prompt", "turn_left"), 6)
+        assert 18 <= seen[-1][1].yaw <= 22
+        answer = [pose.yaw for time_s, pose in seen if time_s >= 2.9]
+        wrong += min(answer) < -10
+        unasked = poses(url, CameraEvent(9, "prompt", ""), 6)
+        away += max(abs(pose.yaw) for time_s, pose in unasked if time_s > 1.5) > 13
+    assert 0 < wrong < 12
+    assert away == 12
+
+
+@pytest.mark.parametrize(("name", "display"), DISPLAYS.items())
+def test_a_display_is_as_large_as_its_diagonal_says_and_shows_the_face_in_front(name: str, display: Display):
+    inches = float(np.hypot(display.wide_m, display.tall_m)) / 0.0254
+    assert inches == pytest.approx(float(name.rpartition("-")[2]), abs=0.1)
+    assert (display.wide_m > display.tall_m) == name.startswith("laptop")
+    frames = play(open_scene(f"sim:nobody=0.2,screen=4?fps=5&seed=1&display={name}"))
+    assert occupied(frames[12], room(frames)) > 0.05
+
+
 @pytest.mark.parametrize("act", ["print", "screen", "replay", "stranger"])
 def test_every_actor_comes_and_goes(act: str):
     frames = play(open_scene(f"sim:nobody=0.2,{act}=3?fps=5&width=320&height=240"))
@@ -175,15 +235,14 @@ def test_every_actor_comes_and_goes(act: str):
 
 
 def test_a_replay_shows_another_frame_of_the_clip_each_time():
-    random = np.random.default_rng(1)
     clip = [np.full((60, 40, 3), value, np.uint8) for value in (20, 120)]
-    screen = player(clip, 10, random)
+    screen = player(clip, 10, DISPLAYS["tablet-11"])
     assert screen._content(0.0).mean() < screen._content(0.1).copy().mean()
 
 
 def test_a_replay_needs_a_clip():
     with pytest.raises(ValueError, match="no frames"):
-        player([], 10, np.random.default_rng(1))
+        player([], 10, DISPLAYS["tablet-11"])
 
 
 def test_a_print_is_paler_than_the_portrait_it_was_made_from():
