@@ -25,6 +25,7 @@ _SIDE = 128
 _FACE = 48  # width of the face in the picture in which a bezel is sought
 _LEANS = np.linspace(-0.18, 0.18, 13)
 _STRIP = range(2, 8)  # its width there
+_PEAK, _AROUND_PEAK = 5, 11  # bins of the spectrum
 _MODEL_SIDE = 80
 _LEAST_AROUND, _LEAST_COLOUR = 1.6, 0.5  # widths of the face in the picture; deviation between its channels, in greys
 
@@ -67,8 +68,8 @@ def speaks(reason: Reason) -> bool:
 
 
 def moire(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
-    """Decades by which the strongest peak of the fine spectrum stands above what is usual at its frequency: a pixel
-    grid or a printing screen seen by another grid (Garcia and de Queiroz 2015). At the picture's own resolution."""
+    """Decades by which the strongest peak of the fine spectrum stands out of its surroundings there: a pixel grid or a
+    printing screen seen by another grid (Garcia and de Queiroz 2015). At the picture's own resolution."""
     crop = _inner(image, face)
     if crop is None or min(crop.shape[:2]) < _SIDE // 4:
         return None
@@ -77,11 +78,12 @@ def moire(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> fl
     y, x = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
     grey = grey[y : y + side, x : x + side]
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 2.0)
-    window, ring = _spectrum_of(side)
-    power = np.abs(np.fft.fftshift(np.fft.fft2(fine * window))) + 1.0
-    usual = np.array([np.median(power[ring == number]) for number in range(1, ring.max() + 1)])
-    chosen = ring > 0
-    return float(np.log10((power[chosen] / usual[ring[chosen] - 1]).max()))
+    window, chosen = _spectrum_of(side)
+    power = np.log10(np.abs(np.fft.fftshift(np.fft.fft2(fine * window))) + 0.25 * side)
+    # Enlarged pictures end somewhere within the spectrum, and in other directions elsewhere: so what is near counts.
+    wide, close = (cv2.boxFilter(power, -1, (n, n), normalize=False) for n in (_AROUND_PEAK, _PEAK))
+    usual = (wide - close) / (_AROUND_PEAK**2 - _PEAK**2)
+    return float((power - usual)[chosen].max())
 
 
 def bezel(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
@@ -186,14 +188,14 @@ def _ycrcb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @cache
-def _spectrum_of(side: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """A window, and for each frequency the ring that it is compared within; 0: too coarse, or on an axis, where the
-    crop's own borders show."""
+def _spectrum_of(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A window, and which frequencies count: none that faces have, too, nor those of a codec's blocks of 8."""
     window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
     across = np.fft.fftshift(np.fft.fftfreq(side))
-    radius = np.hypot(*np.meshgrid(across, across))
-    ring = np.where((radius >= 0.15) & (radius <= 0.5), 1 + ((radius - 0.15) / 0.05).astype(np.intp), 0)
-    return window, ring
+    of_blocks = np.abs(8 * across - np.round(8 * across)) <= 4.8 / side
+    inside = np.abs(across) <= 0.45
+    coarse = np.hypot(*np.meshgrid(across, across)) < 0.15
+    return window, np.outer(inside, inside) & ~np.outer(of_blocks, of_blocks) & ~coarse
 
 
 def _straightest_strip(edges: NDArray[np.float32]) -> float:

@@ -41,6 +41,14 @@ def test_a_pixel_grid_stands_out_of_the_spectrum_and_noise_does_not():
     assert moire(plain, FACE, SETTINGS) < ABOVE["moire"] < moire(grid.astype(np.uint8), FACE, SETTINGS)
 
 
+@pytest.mark.parametrize("enlarged", [1, 1.5, 2, 3])
+def test_neither_enlarging_nor_coarse_jpeg_looks_like_a_pixel_grid(enlarged: float):
+    picture = cv2.resize(scene(), None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
+    face = replace(FACE, landmarks=FACE.landmarks * np.float32(enlarged))
+    coarse = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 25])[1], cv2.IMREAD_COLOR)
+    assert max(moire(one, face, SETTINGS) for one in (picture, coarse)) < ABOVE["moire"]
+
+
 @pytest.mark.parametrize("lean", [-14, 0, 12])
 def test_a_frame_around_the_face_is_a_bezel_and_one_edge_beside_it_is_not(lean: int):
     framed, beside = scene(), scene()
