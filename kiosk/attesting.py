@@ -17,13 +17,13 @@ _LOOKS = 4
 @dataclass(frozen=True, slots=True)
 class AttestSettings:
     """`after`: undetermined tries of one person within `within_s`, from which on others may attest. Both witnesses
-    have `open_s` from when the person was last there. A witness is asked `ask_after_s` after the own mark, and has
-    `answer_s`."""
+    have `open_s` from when the person was last there. A witness is looked at from `ask_after_s` after the own mark, is
+    asked some frames later, before most turn away, and has `answer_s`."""
 
     after: int = 2
     within_s: float = 600.0
     open_s: float = 60.0
-    ask_after_s: float = 0.5
+    ask_after_s: float = 0.2
     answer_s: float = 5.0
 
 
@@ -155,4 +155,6 @@ class Consent:
                 self.prompt = CONSENT
                 self._answer = Answer(CONSENT, straight(self._looks), time_s, self._settings)
             return "waiting"
+        if measure.size < self._answer.base.size:  # who came closer for the own mark steps back first
+            self._answer.base = replace(self._answer.base, size=measure.size)
         return self._answer.update(measure)
