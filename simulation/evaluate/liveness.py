@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="hadir evaluate liveness",
         usage="%(prog)s LIST.csv | --simulate N [options]",
         description="Presentation attack detection: APCER a species, BPCER, 95 % intervals.",
-        epilog="example:\n  hadir evaluate liveness --simulate 20 --light --report liveness.html",
+        epilog="example:\n  hadir evaluate liveness --simulate 20 --report liveness.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -85,7 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         help="identities, instruments, light (reporting)",
     )
     add("--seed", type=int, default=1000, help="of the first presentation (1000)")
-    add("--light", action="store_true", help="the kiosk has a lamp and plays its light code")
+    add(
+        "--light",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the kiosk has a lamp and plays its light code, as is shipped",
+    )
     add("--fps", type=float, default=15, help="frames a second (15)")
     add("--model", type=Path, metavar="FILE", help="an ONNX model as a further cue of recordings")
     add("--sha256", default="", metavar="HASH", help="of the model")
