@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.answers import AnswerSettings
-from kiosk.attesting import Attesting, Try, Witness
+from kiosk.attesting import Attesting, AttestSettings, Consent, Try, Witness
 from kiosk.camera import open_camera
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
@@ -25,6 +25,7 @@ from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
 from kiosk.tries import USED_UP, Tries
+from kiosk.values import Face
 from protocol import entry
 from protocol.manifest import Manifest
 from protocol.note import Signer
@@ -103,6 +104,27 @@ def test_three_different_people_stand_behind_each_attested_mark_and_none_of_it_i
             assert now_ms - min(made.colleague.written_ms, made.supervisor.written_ms) <= 60_000
             assert made.tries >= 2
             assert now_ms - made.first.written_ms <= 660_000
+
+
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ([100] * 100, "failed"),
+        ([100] * 20 + [122] * 10, "answered"),
+        ([122] * 8 + [110, 100, 95] + [95] * 20 + [118] * 10, "answered"),
+        ([122] * 8 + [110, 100, 95] + [95] * 100, "failed"),
+        ([100] * 20 + [80] * 100, "failed"),
+    ],
+)
+def test_a_witness_says_yes_by_coming_closer_from_where_the_own_mark_let_one_step_back_to(sizes, says):
+    consent, base = Consent(10.0, AttestSettings()), np.random.default_rng(1).normal(0.0, 1.0, (468, 3))
+    base[[33, 263]] = (-0.5, 0.0, 0.0), (0.5, 0.0, 0.0)
+    for n, size in enumerate(sizes):
+        face = Face(1, (0, 0, 100, 100), (base * size).astype(np.float32), 0.0, 0.0, 0.0, 0.3, 60.0)
+        progress = consent.update(10.0 + n / 15, face)
+        if progress != "waiting":
+            break
+    assert progress == says
 
 
 @pytest.fixture(scope="module")
