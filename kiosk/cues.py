@@ -10,7 +10,7 @@ from typing import Literal
 Use = Literal["off", "log", "deny"]
 """What becomes of a cue: not measured; measured and written down; measured, and beyond its threshold an attack."""
 
-ABOVE = {"moire": 0.9, "bezel": 0.95, "specular": 0.03, "colour_texture": 0.6, "model": 0.7}
+ABOVE = {"moire": 0.9, "bezel": 0.95, "specular": 0.03, "colour_texture": 0.6, "model": 0.9}
 """The value above which each cue speaks of an attack, where the site has not found its own.
 
 `moire`: decades by which the strongest fine pattern stands out of its surroundings in the spectrum. `bezel`: share of

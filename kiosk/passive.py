@@ -26,6 +26,7 @@ _FACE = 48  # width of the face in the picture in which a bezel is sought
 _LEANS = np.linspace(-0.18, 0.18, 13)
 _STRIP = range(2, 8)  # its width there
 _PEAK, _AROUND_PEAK = 5, 11  # bins of the spectrum
+_OVEREXPOSED = 180
 _MODEL_SIDE = 80
 _LEAST_AROUND, _LEAST_COLOUR = 1.6, 0.5  # widths of the face in the picture; deviation between its channels, in greys
 
@@ -106,9 +107,11 @@ def bezel(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> fl
 
 
 def specular(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:
-    """Share of the face that is as white as the picture gets: glass mirrors a lamp in one large patch."""
+    """Share of the face that is as white as the picture gets: glass mirrors a lamp in one large patch. Nothing of a
+    face most of which is nearly white: then it is the exposure."""
     crop = _inner(image, face)
-    return None if crop is None else float((crop.min(axis=2) >= 250).mean())
+    whites = None if crop is None else crop.min(axis=2)
+    return None if whites is None or np.median(whites) > _OVEREXPOSED else float((whites >= 250).mean())
 
 
 def colour_texture(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> float | None:

@@ -65,6 +65,7 @@ def test_a_mirrored_lamp_covers_a_share_of_the_face():
     cv2.circle(glass, (320, 220), 22, (255, 255, 255), -1)
     assert specular(scene(), FACE, SETTINGS) == 0.0
     assert specular(glass, FACE, SETTINGS) > ABOVE["specular"]
+    assert specular(cv2.convertScaleAbs(glass, alpha=2.2), FACE, SETTINGS) is None, "all of it is overexposed"
 
 
 def test_coloured_dots_are_detail_of_the_chroma():
