@@ -342,8 +342,7 @@ class Liveness:
         mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
         relief = None if found is None else found.value
         self._noses += [] if relief is None else [relief]
-        least = limits.nose if len(self._noses) == 1 else limits.two_noses
-        nose = Reason("nose stands out", mean(self._noses), least) if self._noses else None
+        nose = Reason("nose stands out", mean(self._noses), limits.nose) if self._noses else None
         self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
         if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
@@ -351,8 +350,8 @@ class Liveness:
             self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
         elif relief is None and self._faint:
             self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-        elif nose is not None and relief is not None and mean(self._noses) < (nose.threshold or 0.0):
-            self._fail(now_s, replace(nose, name="bent like paper"), wary=True)
+        elif relief is not None and mean(self._noses) < (limits.paper if len(self._noses) == 1 else limits.nose):
+            self._fail(now_s, Reason("bent like paper", mean(self._noses), limits.nose), wary=True)
         else:
             if relief is None:
                 self._faint = True
@@ -365,7 +364,7 @@ class Liveness:
     def _is_proven_deep(self) -> bool:
         """Whether the turns so far leave no doubt about the nose: one that is clear, or two, in their mean."""
         if len(self._noses) > 1:
-            return bool(self._depths) and mean(self._noses) >= self._settings.depth.two_noses
+            return bool(self._depths) and mean(self._noses) >= self._settings.depth.nose
         return bool(self._depths) and self._clear
 
     def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:

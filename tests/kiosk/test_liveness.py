@@ -91,7 +91,7 @@ def test_paper_over_another_persons_face_is_not_live_for_it_cannot_blink() -> No
         pool=TURNS,
         prompts=1,
         answers=AnswerSettings(turn=10.0),
-        depth=DepthSettings(mesh=0.0, flow=0.0, nose=-1.0, clear_nose=-1.0),
+        depth=DepthSettings(mesh=0.0, flow=0.0, nose=-1.0, clear_nose=-1.0, paper=-1.0),
     )
     found = verdict("sim:mask=18?seed=1&fps=15", settings=turns_only, seed=1)
     assert found.state == "undetermined"
