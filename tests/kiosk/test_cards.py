@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.graphics.barcode import qrencoder
 
+from kiosk import record
 from kiosk.attesting import AttestSettings
 from kiosk.camera import open_camera
 from kiosk.cards import CardCheck, CardReader, CardSettings
@@ -29,6 +30,7 @@ from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
 from kiosk.sync import Syncer
 from kiosk.tries import Tries
+from kiosk.values import Decision, LivenessVerdict, Match
 from kiosk.visit import Visit
 from protocol import cards, entry
 from protocol.manifest import Manifest
@@ -138,6 +140,22 @@ def test_whoever_has_no_card_that_holds_is_not_asked_for_one():
 def test_no_text_but_a_cards_ever_names_anybody(texts):
     check = shown(*texts)
     assert (check.card, check.waits, check.against(105.0)) == (None, True, None)
+
+
+@pytest.mark.parametrize(
+    ("visiting", "card", "besides"),
+    [(False, None, {}), (True, None, {"found_in": "agency"}), (True, 3, {"found_in": "agency", "card": 3})],
+)
+def test_an_entry_says_which_card_was_shown_and_that_a_visitor_was_found_in_the_agency(visiting, card, besides):
+    match = Match("known", ANI, 0.3, None, visiting=visiting)
+    decision = Decision(9.0, 5.0, 1, "granted", match, LivenessVerdict("live"), card=card)
+    for kind, body in (
+        ("presence", record.presence(decision, ANI, 5000, "sim", 1)),
+        ("refusal", record.refusal(decision, 5000, "sim", 1)),
+    ):
+        assert {name: body[name] for name in ("prompt_set", "found_in", "card") if name in body} == besides
+        made = entry.Entry("K01", 0, kind, "00" * 16, 9000, 0, "simulated", body)
+        assert entry.decode(made.encode()) == made
 
 
 @pytest.fixture(scope="module")
