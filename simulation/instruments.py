@@ -186,7 +186,7 @@ def _grid(size: Sequence[int], matrix: NDArray[np.float64], pitch: float, finer:
     A sensor's square pixel leaves 1 / (pi x finer) of a grid's contrast (3.3, for light from a third of each pixel),
     and its lens about half of that.
     """
-    inverse = np.linalg.inv(matrix).astype(np.float32)
+    inverse = cv2.invert(matrix)[1].astype(np.float32)
     rows, columns = np.arange(size[0], dtype=np.float32)[:, None], np.arange(size[1], dtype=np.float32)
     depth = inverse[2, 0] * columns + inverse[2, 1] * rows + inverse[2, 2]
     across = (inverse[0, 0] * columns + inverse[0, 1] * rows + inverse[0, 2]) / depth

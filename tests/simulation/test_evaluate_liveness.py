@@ -165,7 +165,7 @@ def test_worn_masks_are_reported_and_not_claimed_and_living_errors_told_by_kind(
 ):
     kept = tmp_path / "kept.jsonl"
     words = ["--simulate", "2", "--species", LIVING, "mask", "print", "--seed", "1", "--processes", "1"]
-    planned = plan((LIVING, "mask", "print"), 2, 1, identities(None, "reporting"), "reporting", False, 15)
+    planned = plan((LIVING, "mask", "print"), 2, 1, identities(None, "reporting"), "reporting", True, 15)
     with kept.open("w") as file:
         for one in planned:
             granted = one.species == "mask" or one.kind == "clumsy"
