@@ -118,7 +118,7 @@ def morning(
 ) -> tuple[Morning, float]:
     """One queue; and processor seconds that a frame took without rendering and embedding."""
     acts = ",".join("still=9" if n % FAILS_EVERY == FAILS_EVERY - 1 else "person=20" for n in range(people))
-    camera = Watched(f"sim:{acts}?seed=7&fps={fps:.3f}&gap=0&width=640&height=480")
+    camera = Watched(f"sim:{acts}?seed=7&fps={fps:.3f}&gap=-1&width=640&height=480")
     found, last_s = Morning(), None
 
     def decided(decision: Decision) -> None:
@@ -170,11 +170,15 @@ def enrolled(engine: DlibEmbedder) -> Templates:
     own = [engine.embed(*cut(one.picture, one.face.box)) for one in stills if one.face and one.picture is not None]
     tracker.close()
     camera.close()
-    rng = np.random.default_rng(1)
-    others = own[0] + rng.normal(0.0, 0.08, (STRANGERS, own[0].size)).astype(np.float32)
+    return among_strangers(np.stack(own), engine.identity)
+
+
+def among_strangers(own: NDArray[np.float32], embedder: str) -> Templates:
+    """One person's templates among those of random strangers."""
+    others = own[0] + np.random.default_rng(1).normal(0.0, 0.08, (STRANGERS, own[0].size)).astype(np.float32)
     owners = np.array([0] * len(own) + list(range(1, STRANGERS + 1)), np.int32)
     names = tuple(f"{n:032x}" for n in range(STRANGERS + 1))
-    return Templates(np.concatenate((np.stack(own), others)), owners, names, engine.identity)
+    return Templates(np.concatenate((own, others)), owners, names, embedder)
 
 
 def main(people: int) -> None:
