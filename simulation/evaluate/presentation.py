@@ -29,6 +29,7 @@ _ENROLLED = "enrolled"
 _STAYS_S = 16
 _ENROLMENT_SEED = 900
 _TEMPLATES = 5
+_GLASSES = "&glasses=on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def present(shown: Presentation) -> Outcome:
         InlineEmbedder(_embedder),
         indicator,
         FrameClock(0),
-        Site(templates=_enrolled(shown.face, shown.skin)),
+        Site(templates=_enrolled(shown.face, shown.skin, _GLASSES if _GLASSES in shown.options else "")),
         settings=StationSettings(liveness=LivenessSettings(light=LightSettings() if shown.lamp else None)),
         rng=random.Random(shown.seed),
         on_decision=decide,
@@ -132,9 +133,10 @@ def _who(face: str, skin: float) -> str:
 
 
 @lru_cache(maxsize=32)
-def _enrolled(face: str, skin: float) -> Templates:
-    """Templates from another visit of the same person, who looks ahead, without spectacles and in good light."""
-    camera = open_camera(f"sim:person=8?seed={_ENROLMENT_SEED}&prompts=off{_who(face, skin)}")
+def _enrolled(face: str, skin: float, worn: str) -> Templates:
+    """Templates from another visit of the same person, who looks ahead in good light, with the spectacles that are
+    `worn` every day."""
+    camera = open_camera(f"sim:person=8?seed={_ENROLMENT_SEED}&prompts=off{_who(face, skin)}{worn}")
     tracker = FaceTracker()
     rows: list[NDArray[np.float32]] = []
     try:
