@@ -15,6 +15,7 @@ _COMMANDS = {
         "simulation.evaluate.embedders",
         "dlib by 68 or 5 points, with jitter, and ONNX models: FNMR and time",
     ),
+    "films": ("simulation.evaluate.films", "films to measure recordings on, rendered or as a hand films them"),
     "guess": ("simulation.evaluate.guess", "the chance that a film made beforehand passes the prompts and the light"),
     "identify": ("simulation.evaluate.identify", "open-set identification: who is named, missed, or named wrongly"),
     "liveness": (

@@ -308,3 +308,14 @@ def test_a_list_that_is_none_is_named(tmp_path: Path, text: str | None, names: s
         (tmp_path / "list.csv").write_text(text)
     with pytest.raises(KioskError, match=names):
         read_list(tmp_path / "list.csv")
+
+
+def test_films_are_made_with_their_list(tmp_path: Path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_film(clips / "one.mp4", "sim:nobody=1?fps=10")
+    assert main(["films", str(tmp_path / "made"), "--clips", str(clips)]) == 0
+    rows, wrong = read_list(tmp_path / "made" / "list.csv")
+    assert wrong == []
+    assert [(row.label, row.species, row.file.stat().st_size > 1000) for row in rows] == [("live", "hand-held", True)]
+    assert main(["films", str(tmp_path), "--clips", str(tmp_path / "gone")]) == 2
