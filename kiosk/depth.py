@@ -23,12 +23,12 @@ class DepthSettings:
     leaves .040 and more at the 5th percentile, the points .024; portraits on planes tilted to 45° leave .021 and .014
     at most. A single living turn may leave less: it is asked for again.
     `nose`: how far the nose must stand out of the smooth sheet through the rest of the face, median over the last
-    frames of a turn, mean over turns; `clear_nose`: with how much, less the scatter of the rest of the face, one turn
-    is enough; `paper`: what leaves less is bent paper, what leaves more in one turn is to turn again. On the
-    half for tuning 94 turns of heads with a relief of their own left .106 and more (median .18), less scatter .060 and
-    more (one in twenty under .080); with spectacles and in bad light .065 and more in 15 of 16; 189 turns of masks of
-    paper bent to 7 and 9 cm .127 at most (.02 on average, standard deviation .024), less scatter .047 at most. Real
-    clips leave .093 and more.
+    frames of a turn, in the mean of two turns, and `nose_in_three` of three; `clear_nose`: with how much, less the
+    scatter of the rest of the face, one turn is enough; `paper`: what leaves less is bent paper, what leaves more is
+    to turn again. On the half for tuning 94 turns of heads with a relief of their own left .106 and more (median .18),
+    less scatter .060 and more (one in twenty under .080); with spectacles .048 and more (median .126); 189 turns of
+    masks of paper bent to 7 and 9 cm .127 at most (.02 on average, standard deviation .024), less scatter .047 at
+    most. Real clips leave .093 and more.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
@@ -39,6 +39,7 @@ class DepthSettings:
     mesh: float = 0.032
     flow: float = 0.019
     nose: float = 0.1
+    nose_in_three: float = 0.07
     clear_nose: float = 0.075
     paper: float = 0.03
     fewest_in_turn: int = 15

@@ -49,7 +49,7 @@ class LivenessSettings:
     prompts: int = 2
     prompts_lit: int = 1
     retries: int = 1
-    settle_s: float = 0.25
+    settle_s: float = 0.2
     settle_frames: int = 3
     calm: float = 5.0
     stands: float = 0.3
@@ -342,7 +342,7 @@ class Liveness:
         mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
         relief = None if found is None else found.value
         self._noses += [] if relief is None else [relief]
-        nose = Reason("nose stands out", mean(self._noses), limits.nose) if self._noses else None
+        nose = Reason("nose stands out", mean(self._noses), self._least_nose) if self._noses else None
         self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
         if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
@@ -350,8 +350,8 @@ class Liveness:
             self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
         elif relief is None and self._faint:
             self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-        elif relief is not None and mean(self._noses) < (limits.paper if len(self._noses) == 1 else limits.nose):
-            self._fail(now_s, Reason("bent like paper", mean(self._noses), limits.nose), wary=True)
+        elif relief is not None and mean(self._noses) < (limits.paper if len(self._noses) < 3 else self._least_nose):
+            self._fail(now_s, Reason("bent like paper", mean(self._noses), self._least_nose), wary=True)
         else:
             if relief is None:
                 self._faint = True
@@ -362,10 +362,14 @@ class Liveness:
         return False
 
     def _is_proven_deep(self) -> bool:
-        """Whether the turns so far leave no doubt about the nose: one that is clear, or two, in their mean."""
-        if len(self._noses) > 1:
-            return bool(self._depths) and mean(self._noses) >= self._settings.depth.nose
-        return bool(self._depths) and self._clear
+        """Whether the turns so far leave no doubt about the nose: one that is clear, or the mean of more."""
+        clear = self._clear if len(self._noses) == 1 else bool(self._noses) and mean(self._noses) >= self._least_nose
+        return bool(self._depths) and clear
+
+    @property
+    def _least_nose(self) -> float:
+        limits = self._settings.depth
+        return limits.nose if len(self._noses) < 3 else limits.nose_in_three
 
     def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:
         """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but

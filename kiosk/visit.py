@@ -28,7 +28,7 @@ class VisitSettings:
 
     shots: int = 3
     most_shots: int = 6
-    shot_every_s: float = 0.15
+    shot_every_s: float = 0.13
     frontal_degrees: float = 20.0
     acquire_within_s: float = 10.0
     apart: float = 0.45
