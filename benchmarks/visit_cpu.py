@@ -119,7 +119,7 @@ def templates_of(frames: list[Frame]) -> Templates:
         if face is not None and not face.quality and frame.number % 5 == 0 and len(own) < 5:
             own.append(engine.embed(*cut(frame.image, face.box)))
     tracker.close()
-    return among_strangers(np.stack(own), engine.identity)
+    return among_strangers([np.stack(own)], engine.identity)
 
 
 def ours(frames: list[Frame] | None) -> tuple[list[Frame], dict[str, float], str]:

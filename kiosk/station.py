@@ -173,6 +173,9 @@ class Station:
         if self._visit.decision is not None:
             if self._consent is not None and face is not None:
                 self._watch_consent(self._visit.decision, self._consent, frame.time_s, face)
+            elif face is not None and self._is_replaced(self._visit, frame, face):
+                self._leave(frame.time_s)
+                self._begin(face.track, frame.time_s)
             else:
                 self._after_decision(frame.time_s)
             return
@@ -189,6 +192,15 @@ class Station:
         decision = decision or visit.decide(frame.time_s)
         if decision is not None:
             self._decided(decision, visit.asked)
+
+    def _is_replaced(self, visit: Visit, frame: Frame, face: Face) -> bool:
+        """Whether the next in the queue stands there, whom the tracker took for the one who was served."""
+        number = visit.look_who_stays(frame, face)
+        if number is not None:
+            self._embedder.submit((visit.track, number), frame.image, face.box)
+            self.embeddings += 1
+        self._collect(wait=not self._camera.live)
+        return visit.replaced
 
     def _begin(self, track: int, time_s: float) -> None:
         liveness = Liveness(self._settings.liveness, self._rng, time_s) if self._settings.challenge else None

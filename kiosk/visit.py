@@ -23,12 +23,13 @@ class VisitSettings:
     """`shots` are fused for an answer; up to `most_shots` before somebody is called unknown. Times in seconds.
 
     `apart`: distance to the shots, of a look after a card was shown, beyond which it is of somebody else (as in
-    `LivenessSettings`).
+    `LivenessSettings`). `look_every_s`: how often it is asked after the decision whether somebody else stands there.
     """
 
     shots: int = 3
     most_shots: int = 6
     shot_every_s: float = 0.13
+    look_every_s: float = 2.0
     frontal_degrees: float = 20.0
     acquire_within_s: float = 10.0
     apart: float = 0.45
@@ -58,6 +59,8 @@ class Visit:
         self.strange = False
         """Whether the face that is seen now is another than the one that was live."""
         self._doubted = False
+        self.replaced = False
+        """After the decision: whether somebody else stepped up so closely behind that the track went on."""
         self._looking: int | None = None
         self._look: tuple[float, Match] | None = None
 
@@ -96,12 +99,25 @@ class Visit:
         self._submitted[number] = (frame.time_s, False)
         return number
 
+    def look_who_stays(self, frame: Frame, face: Face) -> int | None:
+        """After the decision, now and then: the number under which the frame should be embedded, to tell `replaced`."""
+        since_s = frame.time_s - max(self._last_shot_s, self.decision.time_s if self.decision else np.inf)
+        turned = abs(face.yaw) > self._settings.frontal_degrees
+        if since_s < self._settings.look_every_s or self._looking is not None or face.quality or turned:
+            return None
+        self._last_shot_s = frame.time_s
+        number = self._looking = len(self._submitted)
+        self._submitted[number] = (frame.time_s, False)
+        return number
+
     def resume(self, track: int) -> None:
         """Go on with another track, as after a card that hid the face; a further look says whose that is."""
         self.track, self._looking, self._doubted = track, None, True
 
     def add(self, embedding: Embedding, templates: Templates, office: Templates | None = None) -> None:
         """An answer of the embedder, and with it a new look at who this is; `office`: as of `search_site`."""
+        if embedding.key[1] not in self._submitted:  # of the visit before, on the same track
+            return
         time_s, identifies = self._submitted[embedding.key[1]]
         self.compute_ms["embed"] += embedding.ms
         looked = embedding.key[1] == self._looking
@@ -111,6 +127,11 @@ class Visit:
             self._awaited -= 1
         if embedding.vector is None:
             self._failed += identifies
+            return
+        if looked and self.decision is not None:
+            if self._shots:
+                apart = float(np.linalg.norm(np.stack(self._shots) - embedding.vector, axis=1).min())
+                self.replaced = apart > self._settings.apart
             return
         if looked and self.cards is not None:
             shots = np.stack(self._shots)

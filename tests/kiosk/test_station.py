@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,14 +88,14 @@ class Run:
 
 @pytest.fixture
 def serve(tmp_path, site, embedder, monkeypatch):
-    def run(script, broken=False, stall_at=-1, at=site, tries=None):
+    def run(script, broken=False, stall_at=-1, at=site, tries=None, tracker_of=FaceTracker):
         path = tmp_path / "journal.db"
         camera = Watched(open_camera(f"sim:{script}"), path, stall_at=stall_at)
         clock = FrameClock(1_790_000_000_000)
         journal = Journal(path, "K01", SIGNER, clock)
         decisions, texts = [], []
         indicator = Indicator(Pins(), True, texts.append)
-        tracker = FaceTracker()
+        tracker = tracker_of()
         if broken:
 
             def append(kind, body):
@@ -152,6 +152,20 @@ def test_a_print_is_refused_and_the_reason_is_recorded(serve):
 def test_a_stranger_is_not_known(serve):
     run = serve("stranger=8?seed=2")
     assert {decision.decision for decision in run.decisions} == {"unknown"}
+
+
+class Merging(FaceTracker):
+    """Takes all who come for one track, as happens when one steps up as the one before steps aside."""
+
+    def update(self, frame):
+        scene = super().update(frame)
+        return scene if scene.served is None else replace(scene, served=replace(scene.served, track=1))
+
+
+def test_who_steps_up_on_the_track_of_the_one_before_is_served_all_the_same(serve):
+    run = serve("person=14,stranger=9?seed=2&gap=-1", tracker_of=Merging)
+    assert [decision.decision for decision in run.decisions] == ["granted", "unknown"]
+    assert [found.body.get("person") for found in run.entries[1:]] == [PERSON, None]
 
 
 def test_whose_tries_are_used_up_is_asked_nothing_and_gets_one_line(serve):
