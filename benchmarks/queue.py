@@ -1,4 +1,5 @@
-"""A morning's queue before one kiosk, green lamp to green lamp: python -m benchmarks.queue [PEOPLE]   (200 by default).
+"""A morning's queue before one kiosk, green lamp to green lamp: python -m benchmarks.queue [PEOPLE [MACHINE]]   (200 by
+default, and all machines).
 
 Rendered people, five faces in turn, step up one behind the other as the one before turns away, answer with a person's
 delays, look at the lamp and leave; every fortieth answers nothing for nine seconds and goes, as often as a kiosk
@@ -189,7 +190,7 @@ def among_strangers(own: Sequence[NDArray[np.float32]], embedder: str) -> Templa
     return Templates(np.concatenate((*own, others)), np.array(owners, np.int32), names, embedder)
 
 
-def main(people: int) -> None:
+def main(people: int, chosen: str = "") -> None:
     """Print median and 95th percentile for each machine."""
     engine = DlibEmbedder()
     templates = enrolled(engine)
@@ -201,6 +202,8 @@ def main(people: int) -> None:
     _, frame_s = morning(2, 0.0, FPS, engine, templates)
     print(f"one embedding {1e3 * embed_s:.0f} ms, one frame {1e3 * frame_s:.0f} ms of processor time here")
     for name, factor in MACHINES.items():
+        if not name.startswith(chosen):
+            continue
         fps = min(FPS, 1.0 / (factor * frame_s))
         found, _ = morning(people, factor * embed_s, fps, engine, templates)
         parts = {
@@ -218,4 +221,4 @@ def main(people: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200, *sys.argv[2:3])
