@@ -142,6 +142,7 @@ class Consent:
         self._begins_s = marked_s + settings.ask_after_s
         self._looks: list[Measure] = []
         self._answer: Answer | None = None
+        self.answered = False
         self._settings = replace(AnswerSettings(), latest_s=settings.answer_s)
 
     def update(self, time_s: float, face: Face) -> Progress:
@@ -155,6 +156,9 @@ class Consent:
                 self.prompt = CONSENT
                 self._answer = Answer(CONSENT, straight(self._looks), time_s, self._settings)
             return "waiting"
-        if measure.size < self._answer.base.size:  # who came closer for the own mark steps back first
-            self._answer.base = replace(self._answer.base, size=measure.size)
+        # Who came closer for the own mark steps back first; a single frame may slip.
+        self._looks = [*self._looks[1:], measure]
+        farther = straight(self._looks).size
+        if farther < self._answer.base.size:
+            self._answer.base = replace(self._answer.base, size=farther)
         return self._answer.update(measure)

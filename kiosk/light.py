@@ -43,8 +43,8 @@ class LightSettings:
 
     levels: tuple[float, float] = (0.3, 1.0)
     symbol_s: float = 0.2
-    looks: Looks = ((12, 0.95), (15, 0.9), (18, 0.85))
-    long_looks: Looks = ((15, 0.95), (18, 0.9))
+    looks: Looks = ((14, 0.95), (16, 0.92), (18, 0.9))
+    long_looks: Looks = ((16, 0.95), (18, 0.92))
     depth: float = 0.025
     latest_s: float = 0.16
     shared: float = 0.6
@@ -134,13 +134,15 @@ class LightCode:
 
     def _fit(self, lag_s: float) -> _Response:
         """The answer to the code `lag_s` late."""
-        if len(self._samples) < _FEWEST_FRAMES:
+        # Of a long code the end counts: whoever answered its beginning may have gone.
+        began_s = self._changes[-(self.looks[-1][0] + 1) :][0][0]
+        rows = np.array([sample for sample in self._samples if sample[0] > began_s])
+        if len(rows) < _FEWEST_FRAMES:
             return _Response(0.0, 0.0, 0.0)
-        rows = np.array(self._samples)
         times, (_, face, room, yaw, pitch, size) = rows[:, 0], rows.T
         began = np.searchsorted([moment for moment, _ in self._changes], times - lag_s - 1e-6) - 1
         levels = np.array([level for _, level in self._changes])[np.maximum(began, 0)]
-        step = max(1, round(_DIFFERENCE_S / float(np.median(np.diff(times)))))
+        step = max(1, round(_DIFFERENCE_S / max(float(np.median(np.diff(times))), 1e-3)))
         near = times[step:] - times[:-step] <= 2.5 * _DIFFERENCE_S
 
         def changes(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -213,13 +213,18 @@ class Liveness:
         if against:
             self._recent.clear()
             return
-        if self._light is None and self._settings.light is not None:
-            self._light = LightCode(self._settings.light, self._rng, measure.time_s)
-            self._lengthen_code()
         self._recent.append(measure)
         if self._is_calm():
-            self.base = straight(self._recent)
+            self._take_base(measure.time_s)
             self._begin_pause(measure.time_s)
+
+    def _take_base(self, now_s: float) -> None:
+        """From here on it is known who looks ahead, and shots are taken: so the light code begins here, and anew where
+        the look ahead is another one. Whoever answered it before may be somebody else."""
+        self.base = straight(self._recent)
+        if self._settings.light is not None and not self._asked:
+            self._light = LightCode(self._settings.light, self._rng, now_s)
+            self._lengthen_code()
 
     def _is_calm(self) -> bool:
         """Whether the last frames show a head at rest: somebody who walks in turns and tilts all the while."""
@@ -253,7 +258,7 @@ class Liveness:
             self._recent.append(measure)
             rests = not {r.name for r in face.quality} - _BEARABLE and self._is_calm()
             if rests and (not self._asked or waited_s > self._settings.rest_s):
-                self.base = straight(self._recent)
+                self._take_base(measure.time_s)
             elif waited_s > self._settings.back_within_s:
                 limit = self._settings.back_within_s
                 late = Reason("did not look ahead again", waited_s, limit, " s")

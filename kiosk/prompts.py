@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.values import Prompt
 
@@ -92,19 +93,27 @@ def _mean(values: Iterable[float]) -> float:
 
 @lru_cache(maxsize=8)
 def light_guess_probability(looks: tuple[tuple[int, float], ...]) -> float:
-    """Chance that a pattern of light drawn at random, in step with the lamp's, passes for an answer to it.
+    """The best chance found of a film whose brightness was chosen beforehand, in step with the lamp's, to pass for an
+    answer to a code.
 
-    `looks`: see kiosk.light.LightSettings. Every guess of as many symbols as the last of them takes, against 32 random
-    codes, looked at after each symbol: the correlation of the changes from symbol to symbol must once reach its bound.
+    `looks`: see kiosk.light.LightSettings. Over all codes of as many symbols as the last of them takes, looked at after
+    each symbol: the correlation of the changes from symbol to symbol must once reach its bound. The best film known
+    alternates bright and dark; it is tried with 64 drawn at random.
     """
     longest = looks[-1][0]
-    every = ((np.arange(2**longest)[:, np.newaxis] >> np.arange(longest)) & 1).astype(np.float32)
-    chosen = np.random.default_rng(1).integers(0, len(every), 32)
-    passed = np.zeros((len(chosen), len(every)), bool)
+    codes = ((np.arange(2**longest)[:, np.newaxis] >> np.arange(longest)) & 1).astype(np.float32)
+    drawn = np.random.default_rng(1).integers(0, 2, (64, longest))
+    films = np.vstack((np.arange(longest) % 2, drawn)).astype(np.float32)
+    passed = np.zeros((len(films), len(codes)), bool)
     for played in range(looks[0][0], longest + 1):
         least = [correlation for symbols, correlation in looks if symbols <= played][-1]
-        changes = np.diff(every[:, :played], axis=1)
-        changes -= changes.mean(axis=1, keepdims=True)
-        changes /= np.maximum(np.linalg.norm(changes, axis=1, keepdims=True), 1e-6)
-        passed |= changes[chosen] @ changes.T >= least
-    return float(passed.mean())
+        passed |= _changes(films, played) @ _changes(codes, played).T >= least
+    return float(passed.mean(axis=1).max())
+
+
+def _changes(patterns: NDArray[np.float32], played: int) -> NDArray[np.float32]:
+    """Changes from symbol to symbol of the first `played`, of mean 0 and length 1 in each row."""
+    changes = np.diff(patterns[:, :played], axis=1)
+    changes -= changes.mean(axis=1, keepdims=True)
+    changes /= np.maximum(np.linalg.norm(changes, axis=1, keepdims=True), 1e-6)
+    return changes

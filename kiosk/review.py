@@ -65,6 +65,10 @@ class Reviews:
         if part.size:
             self._track, self._worth, self._picture = face.track, worth, part.copy()
 
+    def forget(self) -> None:
+        """Somebody else's visit begins, maybe on the same track."""
+        self._track, self._picture = -1, None
+
     def keep(self, entry: int, track: int) -> None:
         """Keep the picture of `track` beside the refusal of this number. What cannot be kept is let go: marks go on."""
         picture, self._picture = self._picture, None
@@ -85,7 +89,8 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     import cv2  # the health timer, which removes what is over, does without
 
     scale = min(1.0, _SIDE / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = (max(1, round(scale * side)) for side in picture.shape[:2])
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return bytes(cv2.imencode(".jpg", small)[1])
 
 

@@ -77,7 +77,7 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
         tries = _tries_of_today(journal)
         station = Station(camera, tracker, embedder, indicator, clock, site, journal, settings, tries=tries)
         if reviews is not None:
-            station.refused = reviews.keep
+            station.refused, station.begun = reviews.keep, reviews.forget
         if isinstance(clock, SystemClock):
             station.rtc = _record_rtc(journal)
         control = ControlSocket(

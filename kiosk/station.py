@@ -106,6 +106,7 @@ class Station:
         self._mark: int | None = None
         self.site = site
         self.every_frame: Callable[[], None] = lambda: None
+        self.begun: Callable[[], None] = lambda: None
         self.refused: Callable[[int, int], None] = lambda entry, track: None
         self.rtc = ""
         """How the machine's battery-kept clock was at the start, where it is the station's."""
@@ -172,7 +173,7 @@ class Station:
             self._seen_s = frame.time_s
         if self._visit.decision is not None:
             if self._consent is not None and face is not None:
-                self._watch_consent(self._visit.decision, self._consent, frame.time_s, face)
+                self._watch_consent(self._visit, self._consent, frame, face)
             elif face is not None and self._is_replaced(self._visit, frame, face):
                 self._leave(frame.time_s)
                 self._begin(face.track, frame.time_s)
@@ -200,9 +201,10 @@ class Station:
             self._embedder.submit((visit.track, number), frame.image, face.box)
             self.embeddings += 1
         self._collect(wait=not self._camera.live)
-        return visit.replaced
+        return visit.stays is False
 
     def _begin(self, track: int, time_s: float) -> None:
+        self.begun()
         liveness = Liveness(self._settings.liveness, self._rng, time_s) if self._settings.challenge else None
         if self._visit is None or self._visit.track != track:
             self._attempts = 0
@@ -398,7 +400,13 @@ class Station:
         if self._attesting.may_attest(person, self._clock.read().boottime_ms):
             self._consent = Consent(decision.time_s, self._settings.attest)
 
-    def _watch_consent(self, decision: Decision, consent: Consent, time_s: float, face: Face) -> None:
+    def _watch_consent(self, visit: Visit, consent: Consent, frame: Frame, face: Face) -> None:
+        time_s = frame.time_s
+        if consent.answered:
+            self._collect(wait=not self._camera.live)
+            if not visit.looking:
+                self._take_word(visit, face, time_s)
+            return
         progress = consent.update(time_s, face)
         waits = self._attesting.person(self._clock.read().boottime_ms)
         self._set_prompt(consent.prompt if progress == "waiting" else None, time_s)
@@ -407,9 +415,22 @@ class Station:
                 text = say("attest_question", self._settings.language, name=self.site.names.get(waits, waits))
                 self._show("prompt", time_s, text)
             return
-        self._consent, self._result_until_s = None, time_s
         if progress == "answered" and waits:
-            lamp, text = self._attest(decision, waits)
+            consent.answered = True
+            self._embedder.submit((visit.track, visit.look(time_s)), frame.image, face.box)
+            self.embeddings += 1
+        else:
+            self._consent, self._result_until_s = None, time_s
+
+    def _take_word(self, visit: Visit, face: Face, time_s: float) -> None:
+        """Whoever came closer was looked at: only the one who was just granted gives a word."""
+        self._consent, self._result_until_s = None, time_s
+        waits = self._attesting.person(self._clock.read().boottime_ms)
+        if visit.stays is False:
+            self._leave(time_s)
+            self._begin(face.track, time_s)
+        elif visit.stays and visit.decision is not None and waits:
+            lamp, text = self._attest(visit.decision, waits)
             self._result_until_s = time_s + self._settings.show_result_s
             self._show(lamp, time_s, text)
 

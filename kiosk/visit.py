@@ -59,8 +59,8 @@ class Visit:
         self.strange = False
         """Whether the face that is seen now is another than the one that was live."""
         self._doubted = False
-        self.replaced = False
-        """After the decision: whether somebody else stepped up so closely behind that the track went on."""
+        self.stays: bool | None = None
+        """After the decision, by the last look: False where somebody else stepped up and the track went on."""
         self._looking: int | None = None
         self._look: tuple[float, Match] | None = None
 
@@ -100,15 +100,24 @@ class Visit:
         return number
 
     def look_who_stays(self, frame: Frame, face: Face) -> int | None:
-        """After the decision, now and then: the number under which the frame should be embedded, to tell `replaced`."""
+        """As `look`, now and then, where the frame is fit for it."""
         since_s = frame.time_s - max(self._last_shot_s, self.decision.time_s if self.decision else np.inf)
         turned = abs(face.yaw) > self._settings.frontal_degrees
         if since_s < self._settings.look_every_s or self._looking is not None or face.quality or turned:
             return None
-        self._last_shot_s = frame.time_s
+        return self.look(frame.time_s)
+
+    def look(self, time_s: float) -> int:
+        """After the decision: the number under which this frame should be embedded, to tell `stays`."""
+        self._last_shot_s, self.stays = time_s, None
         number = self._looking = len(self._submitted)
-        self._submitted[number] = (frame.time_s, False)
+        self._submitted[number] = (time_s, False)
         return number
+
+    @property
+    def looking(self) -> bool:
+        """Whether an answer to such a look is awaited."""
+        return self._looking is not None
 
     def resume(self, track: int) -> None:
         """Go on with another track, as after a card that hid the face; a further look says whose that is."""
@@ -131,7 +140,7 @@ class Visit:
         if looked and self.decision is not None:
             if self._shots:
                 apart = float(np.linalg.norm(np.stack(self._shots) - embedding.vector, axis=1).min())
-                self.replaced = apart > self._settings.apart
+                self.stays = apart <= self._settings.apart
             return
         if looked and self.cards is not None:
             shots = np.stack(self._shots)

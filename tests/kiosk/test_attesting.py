@@ -151,9 +151,21 @@ def site(embedder):
     return Site(manifest, "", templates, dict(zip(people, ("Eileen", "Ani", "Rudi"), strict=True)), roster)
 
 
+class Swapped:
+    """An embedder for which somebody else stands there once a witness was asked."""
+
+    def __init__(self, embedder, texts):
+        self._embedder, self._texts = embedder, texts
+        self.identity = embedder.identity
+
+    def embed(self, picture, box):
+        vector = self._embedder.embed(picture, box)
+        return -vector if any(text.startswith("Do you attest") for text in self._texts) else vector
+
+
 @pytest.fixture
 def serve(tmp_path, embedder):
-    def run(script, at, tries=None):
+    def run(script, at, tries=None, swapped=False):
         path, texts = tmp_path / "journal.db", []
         clock = FrameClock(1_790_000_000_000)
         parts = [
@@ -166,7 +178,7 @@ def serve(tmp_path, embedder):
         Station(
             camera,
             tracker,
-            InlineEmbedder(lambda: embedder),
+            InlineEmbedder(lambda: Swapped(embedder, texts) if swapped else embedder),
             indicator,
             clock,
             at,
@@ -221,6 +233,13 @@ def used_up():
     for _ in range(tries.settings.a_day):
         tries.failed(EILEEN, 1_790_000_000_000 - 3_600_000)
     return tries
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_only_the_face_that_was_granted_gives_its_word(serve, site, swapped):
+    _, texts = serve("person=4,stranger:1=16?seed=2", site, used_up(), swapped)
+    assert "Do you attest that Eileen is here? Come closer" in texts
+    assert any(text.startswith("Thank you. Now a supervisor") for text in texts) is not swapped
 
 
 def test_where_the_manifest_does_not_let_attested_marks_count_nobody_is_asked_for_one(serve, site):

@@ -16,17 +16,25 @@ NOISE = np.random.default_rng(1).normal(0, 1.0, (400, 320, 3)).astype(np.float32
 
 
 def played(
-    depth: float, room: float = 0.0, late_s: float = 0.0, shadow: float = 0.0, fps: float = 15.0, noise: float = 2.0
+    depth: float,
+    room: float = 0.0,
+    late_s: float = 0.0,
+    shadow: float = 0.0,
+    fps: float = 15.0,
+    noise: float = 2.0,
+    gone_s: float = 1e9,
+    until_s: float = 0.0,
 ) -> LightAnswer:
-    """A face that gives back `depth` of its brightness, `late_s` late, and takes on a shadow as it turns."""
+    """A face that gives back `depth` of its brightness, `late_s` late, and takes on a shadow as it turns; from `gone_s`
+    on nothing. Nobody asks before `until_s`."""
     code = LightCode(SETTINGS, random.Random(3), 0.0)
     levels = [(0.0, code.level)]
     number = 0
-    while (answer := code.answer()) is None:
+    while number / fps < until_s or (answer := code.answer()) is None:
         number += 1
         time_s = number / fps
         level = next(level for began, level in reversed(levels) if began < time_s - late_s or began == 0.0)
-        down = (1.0 - level) / (SETTINGS.levels[1] - SETTINGS.levels[0])
+        down = 0.0 if time_s >= gone_s else (1.0 - level) / (SETTINGS.levels[1] - SETTINGS.levels[0])
         yaw = 25.0 * np.sin(2.0 * time_s)
         image = np.full((240, 320, 3), 150.0 * (1 - room * down), np.float32)
         image[85:155, 135:185] = 130.0 * (1 - depth * down) * (1 + shadow * yaw / 25.0)
@@ -60,6 +68,10 @@ def test_a_copy_that_comes_late_is_told_with_its_delay():
     answer = played(0.12, late_s=0.35)
     assert answer.state == "late"
     assert answer.reasons[0].value == pytest.approx(0.35, abs=0.08)
+
+
+def test_an_answer_to_the_beginning_of_a_long_code_says_nothing_of_its_end():
+    assert played(0.12, gone_s=8.0, until_s=12.0).state == "weak"
 
 
 def test_surroundings_that_answer_like_the_face_are_on_the_same_sheet():

@@ -49,6 +49,7 @@ def present(
             shown = liveness.prompt or ""
             prompts += [liveness.prompt] if liveness.prompt else []
             camera.tell(CameraEvent(frame.time_s, "prompt", shown))
+        assert liveness.light is None or liveness.base is not None, "the code is for whom the shots are of"
         if lamp and liveness.light is not None:
             camera.tell(CameraEvent(frame.time_s, "light", f"{liveness.light:.2f}"))
         if liveness.verdict is not None:

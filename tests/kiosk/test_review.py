@@ -110,6 +110,9 @@ def test_of_another_track_and_of_nobody_nothing_is_kept(state, reviews):
     reviews.see(frame(90), face(track=2))
     reviews.keep(2, 1)
     reviews.keep(3, 2)
+    reviews.see(frame(90), face(track=2))
+    reviews.forget()
+    reviews.keep(4, 2)
     assert kept(state) == []
 
 
