@@ -15,9 +15,11 @@ from kiosk.enrolment import Enrolment, enrol_from_camera, enrol_from_photos
 from kiosk.errors import EnrolmentError
 from kiosk.faces import FaceTracker
 from kiosk.messages import say
-from kiosk.replay import PHOTO_SUFFIXES
 from kiosk.transport import Transport, read_json
 from protocol import canonical
+
+FEWEST = 5
+"""Templates of a person that an enrolment should have."""
 
 
 def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, show: Callable[[str], None]) -> str:
@@ -34,6 +36,8 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         if photos is not None
         else _from_camera(camera_url, embedder, lambda text: show(say(text, config.language)) if text else None)
     )
+    for line in enrolment.report if photos is not None else ():
+        show(str(line))
     rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in enrolment.templates]
     body = canonical.encode(
         {
@@ -51,18 +55,17 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         transport.close()
     said = read_json(answer.content)
     number = said.get("enrolment", "?") if isinstance(said, dict) else "?"
+    few = f"; {FEWEST} or more, of different days and looks, are missed less often" if len(rows) < FEWEST else ""
     return (
         f"{len(rows)} templates sent as enrolment {number}: pending until a second officer approves it "
-        f"('hadir server approve {number} --by OFFICER')"
+        f"('hadir server approve {number} --by OFFICER'){few}"
     )
 
 
 def _from_photos(folder: Path, embedder: Embedder) -> Enrolment:
     if not folder.is_dir():
         raise EnrolmentError(f"{folder} is no folder of photos")
-    return enrol_from_photos(
-        sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES), embedder
-    )
+    return enrol_from_photos(sorted(path for path in folder.iterdir() if not path.name.startswith(".")), embedder)
 
 
 def _from_camera(url: str, embedder: Embedder, show: Callable[[str], None]) -> Enrolment:

@@ -106,6 +106,8 @@ def parse(value: dict[str, Any]) -> Templates:
     for row in rows:
         if len(row) != 4 * dimension or not all(abs(x) <= LARGEST for x in struct.unpack(f"<{dimension}f", row)):
             raise ProtocolError(f"enrolment: a template is not {dimension} finite numbers")
+        if not any(struct.unpack(f"<{dimension}f", row)):
+            raise ProtocolError("enrolment: a template is all zeros: no network makes that of a face")
     return Templates(value["embedder"], dimension, len(rows), b"".join(rows), tuple(report))
 
 
