@@ -43,7 +43,7 @@ class LightSettings:
 
     levels: tuple[float, float] = (0.3, 1.0)
     symbol_s: float = 0.2
-    looks: Looks = ((14, 0.95), (16, 0.92), (18, 0.9))
+    looks: Looks = ((12, 0.98), (15, 0.95), (18, 0.9))
     long_looks: Looks = ((16, 0.95), (18, 0.92))
     depth: float = 0.025
     latest_s: float = 0.16
