@@ -7,7 +7,7 @@ import pytest
 from kiosk import record
 from kiosk.clock import FrameClock
 from kiosk.config import KioskConfig
-from kiosk.cues import PassiveSettings
+from kiosk.cues import ABOVE, PassiveSettings
 from kiosk.errors import JournalError
 from kiosk.journal import Journal
 from kiosk.latest import as_text, latest
@@ -48,7 +48,7 @@ def test_cues_are_told_with_their_limits_and_use_beside_the_decision(config: Kio
     write(journal, "attack", "refused", Reason("turn_left is flat", 0.01, 0.013))
     first, second = latest(config, 5)
     assert (first["decision"], second["decision"]) == ("granted", "refused")
-    assert second["cues"]["moire"] == {"value": 1.37, "limit": 1.0, "use": "deny"}
+    assert second["cues"]["moire"] == {"value": 1.37, "limit": ABOVE["moire"], "use": "deny"}
     assert second["cues"]["bezel"]["use"] == "log"
     assert first["measures"] == {"mesh_depth": 0.05}
     assert second["reasons"] == ["turn_left is flat"]
