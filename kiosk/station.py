@@ -184,8 +184,7 @@ class Station:
         visit.compute_ms["faces"] += faces_ms
         number = visit.observe(frame, face, scene.others)
         if number is not None and face is not None:
-            self._embedder.submit((visit.track, number), frame.image, face.box)
-            self.embeddings += 1
+            self._embed(visit, number, frame, face)
         self._collect(wait=not self._camera.live)
         decision = self._admit(visit, frame.time_s)
         self._watch_for_card(visit, frame)
@@ -194,12 +193,15 @@ class Station:
         if decision is not None:
             self._decided(decision, visit.asked)
 
+    def _embed(self, visit: Visit, number: int, frame: Frame, face: Face) -> None:
+        self._embedder.submit((visit.track, number), frame.image, face.box)
+        self.embeddings += 1
+
     def _is_replaced(self, visit: Visit, frame: Frame, face: Face) -> bool:
         """Whether the next in the queue stands there, whom the tracker took for the one who was served."""
         number = visit.look_who_stays(frame, face)
         if number is not None:
-            self._embedder.submit((visit.track, number), frame.image, face.box)
-            self.embeddings += 1
+            self._embed(visit, number, frame, face)
         self._collect(wait=not self._camera.live)
         return visit.stays is False
 
@@ -417,8 +419,7 @@ class Station:
             return
         if progress == "answered" and waits:
             consent.answered = True
-            self._embedder.submit((visit.track, visit.look(time_s)), frame.image, face.box)
-            self.embeddings += 1
+            self._embed(visit, visit.look(time_s), frame, face)
         else:
             self._consent, self._result_until_s = None, time_s
 

@@ -83,11 +83,15 @@ class Visit:
         identifies = frontal and due and self._wanted()
         if not identifies and not (self.liveness is not None and self.liveness.wants_shot(face)):
             return None
-        number = len(self._submitted)
-        self._submitted[number] = (frame.time_s, identifies)
         if identifies:
             self._last_shot_s = frame.time_s
             self._awaited += 1
+        return self._submit(frame.time_s, identifies)
+
+    def _submit(self, time_s: float, identifies: bool) -> int:
+        """The number under which the frame of `time_s` goes to the embedder."""
+        number = len(self._submitted)
+        self._submitted[number] = (time_s, identifies)
         return number
 
     def _look_again(self, frame: Frame, face: Face, cards: CardCheck) -> int | None:
@@ -95,9 +99,8 @@ class Visit:
         turned = abs(face.yaw) > self._settings.frontal_degrees
         if not (cards.fits or self._doubted) or self._looking is not None or face.quality or turned:
             return None
-        number = self._looking = len(self._submitted)
-        self._submitted[number] = (frame.time_s, False)
-        return number
+        self._looking = self._submit(frame.time_s, False)
+        return self._looking
 
     def look_who_stays(self, frame: Frame, face: Face) -> int | None:
         """As `look`, now and then, where the frame is fit for it."""
@@ -110,9 +113,8 @@ class Visit:
     def look(self, time_s: float) -> int:
         """After the decision: the number under which this frame should be embedded, to tell `stays`."""
         self._last_shot_s, self.stays = time_s, None
-        number = self._looking = len(self._submitted)
-        self._submitted[number] = (time_s, False)
-        return number
+        self._looking = self._submit(time_s, False)
+        return self._looking
 
     @property
     def looking(self) -> bool:
