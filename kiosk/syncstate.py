@@ -41,6 +41,10 @@ _SCHEMA = (
 Result = TypeVar("Result")
 
 
+_DAMAGED = (sqlite3.Error, ProtocolError, UnicodeDecodeError)
+"""What reading a damaged file raises; the last where SQLite quotes bytes of it that are no text."""
+
+
 class SyncState:
     """The file of one device's sync, which alone writes it."""
 
@@ -50,7 +54,7 @@ class SyncState:
         make_folder(path.parent)
         try:
             self._connection = _open(path)
-        except (sqlite3.Error, ProtocolError) as error:
+        except _DAMAGED as error:
             self._raise_if_passing(error)
             self._connection = self._anew(str(error))
 
@@ -92,7 +96,7 @@ class SyncState:
     def _mending(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
             return work(self._connection)
-        except (sqlite3.Error, ProtocolError) as error:
+        except _DAMAGED as error:
             self._raise_if_passing(error)
             self.begin_anew(str(error))
         try:
@@ -125,7 +129,7 @@ def last_contact(path: Path) -> tuple[int, int]:
     try:
         with closing(_open_to_read(path)) as connection:
             _, frontier, contact_ms = _load(connection)
-    except (sqlite3.Error, ProtocolError) as error:
+    except _DAMAGED as error:
         raise SyncError(f"{path} cannot be read ({error}): sync begins it anew") from error
     return frontier.size, contact_ms
 
@@ -144,7 +148,7 @@ def proven_ms(path: Path, delegation: int, now: Reading) -> int:
 
 
 def _open(path: Path | str) -> sqlite3.Connection:
-    """The file, whole and with all its tables; sqlite3.Error or ProtocolError for one that is damaged."""
+    """The file, whole and with all its tables; one of _DAMAGED for one that is damaged."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = TRUNCATE")
@@ -158,7 +162,7 @@ def _open(path: Path | str) -> sqlite3.Connection:
         if connection.execute(kinds).fetchall() not in ([], [("integer", "text", "integer", "blob")]):
             raise ProtocolError("what it holds is not what sync wrote")
         _load(connection)
-    except (sqlite3.Error, ProtocolError):
+    except _DAMAGED:
         connection.close()
         raise
     return connection

@@ -100,6 +100,10 @@ DAMAGE = {
     "a time in no year": ["UPDATE state SET contact_ms = 1 << 62"],
     "cursors that are none": ["UPDATE cursors SET note = 17"],
     "another table of cursors": ["DROP TABLE cursors", "CREATE TABLE cursors (time_ms TEXT)"],
+    "a schema that is no text": [
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE state (' || CAST(x'9c' AS TEXT) WHERE name = 'state'",
+    ],
     "another table of times": ["DROP TABLE heard", "CREATE TABLE heard (time_ms TEXT)"],
 }
 
