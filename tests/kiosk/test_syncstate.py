@@ -102,7 +102,7 @@ DAMAGE = {
     "another table of cursors": ["DROP TABLE cursors", "CREATE TABLE cursors (time_ms TEXT)"],
     "a schema that is no text": [
         "PRAGMA writable_schema = ON",
-        "UPDATE sqlite_schema SET sql = 'CREATE TABLE state (' || CAST(x'9c' AS TEXT) WHERE name = 'state'",
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE state (a ' || CAST(x'279c' AS TEXT) WHERE name = 'state'",
     ],
     "another table of times": ["DROP TABLE heard", "CREATE TABLE heard (time_ms TEXT)"],
 }
