@@ -27,6 +27,7 @@ from server.commands import (
     proofs,
     report,
     watch,
+    withdrawal,
     workflow,
 )
 from server.commands.common import Command, Commands
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, cards, attested)
+    people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, withdrawal, cards, attested)
     for domain in (*people_and_devices, orders, places, legacy, dating, month, workflow, report, proofs):
         domain.register(commands)
     return parser

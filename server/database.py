@@ -16,11 +16,11 @@ from sqlalchemy.exc import DatabaseError
 
 from server.errors import ConfigError
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 """2: grants, agencies, heads, months in steps, shifts and sites as facts. 3: the national log. 4: marks of old
 machines. 5: changes of devices' keys, losses as dated rows. 6: alerts, places of sites, an index of
 contacts. 7: posts and who holds them. 8: decisions on when entries were, two indexes. 9: erasures.
-10: alerts that were mailed. 11: cards. New tables and indexes only."""
+10: alerts that were mailed. 11: cards. 12: withdrawals of templates. New tables and indexes only."""
 _ONLY_TABLES_ADDED_SINCE = 1
 _APPLICATION_ID = 0x48414452  # "HADR": tells our files from other SQLite files
 _BUSY_TIMEOUT_S = 15

@@ -136,6 +136,13 @@ def _sealed(connection: Connection, device: Device, gallery: Gallery) -> Gallery
     return GalleryReference(gallery.version, sha256(data).hexdigest(), len(data))
 
 
+def forget_older(connection: Connection, now_ms: int) -> None:
+    """Destroy what was sealed of galleries other than the current one: devices fetch that, or none."""
+    gallery = galleries.current(connection, now_ms)
+    kept = 0 if gallery is None else gallery.version
+    connection.execute(delete(sealed_galleries).where(sealed_galleries.c.gallery != kept))
+
+
 def latest_gallery(connection: Connection, device: str) -> int | None:
     """The version of the gallery in a device's newest manifest."""
     query = select(manifests.c.gallery).where(manifests.c.device == device)

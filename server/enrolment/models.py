@@ -14,6 +14,9 @@ PROMPT_SETS = fact_kind("prompt_sets", ("prompt_set", "employee_id", "prompts", 
 CARDS = fact_kind("cards", ("card", "employee_id", "digest", "status"), ("employee_id",))
 """The card of somebody whom the face alone does not name; `card`: its number, `status`: issued or revoked."""
 
+WITHDRAWALS = fact_kind("template_withdrawals", ("enrolment", "employee_id", "status", "filed_by"), ("enrolment",))
+"""Approved templates that an officer asked to withdraw; `status`: proposed, approved or rejected."""
+
 enrol_codes = Table(
     "enrol_codes",
     metadata,
@@ -38,7 +41,7 @@ enrolments = Table(
     Column("report", Text, nullable=False, comment="JSON list of what the device noticed"),
     Column("opened_by", Text, nullable=False),
     Column("submitted_ms", BigInteger, nullable=False),
-    Column("state", Text, nullable=False, comment="pending, approved, rejected or erased"),
+    Column("state", Text, nullable=False, comment="pending, approved, rejected, withdrawn or erased"),
     Column("decided_by", Text),
     Column("decided_ms", BigInteger),
     sqlite_autoincrement=True,

@@ -17,15 +17,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from protocol.note import Signer
 from server import facts
 from server.allowance.models import run_tables, runs
 from server.attendance.models import DATINGS, legacy_marks
-from server.devices.models import sealed_galleries
+from server.devices import manifests
 from server.enrolment import service as enrolment
-from server.enrolment.models import CARDS, PROMPT_SETS, despite_duplicates, enrol_codes, enrolments, galleries
+from server.enrolment.models import CARDS, PROMPT_SETS, WITHDRAWALS, despite_duplicates, enrol_codes, enrolments
 from server.errors import Conflict, NotFound, Refused
 from server.month.models import month_steps
 from server.month.tables import from_parquet, to_parquet
@@ -136,15 +136,13 @@ def _destroy(connection: Connection, employee_id: str, signer: Signer, now_ms: i
     connection.exec_driver_sql("PRAGMA secure_delete = ON").fetchall()
     connection.execute(delete(person_keys).where(person_keys.c.employee == employee_id))
     enrolment.refresh(connection, signer, now_ms)  # a gallery without them, before the older ones go
-    newest = connection.execute(select(func.max(galleries.c.gallery))).scalar()
-    if newest is not None:
-        connection.execute(delete(sealed_galleries).where(sealed_galleries.c.gallery < newest))
+    manifests.forget_older(connection, now_ms)
     own = select(enrolments.c.enrolment).where(enrolments.c.employee == employee_id)
     connection.execute(delete(despite_duplicates).where(despite_duplicates.c.enrolment.in_(own)))
     gone = {"matrix": b"", "rows": 0, "report": "[]", "state": "erased"}
     connection.execute(enrolments.update().where(enrolments.c.employee == employee_id), gone)
     connection.execute(delete(enrol_codes).where(enrol_codes.c.employee == employee_id))
-    for kind in (CARDS, DATINGS, PROMPT_SETS):
+    for kind in (CARDS, DATINGS, PROMPT_SETS, WITHDRAWALS):
         connection.execute(delete(kind.table).where(kind.table.c.employee_id == employee_id))
     connection.execute(delete(legacy_marks).where(legacy_marks.c.employee_id == employee_id))
     for run, _ in _runs(connection):
