@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -13,7 +14,9 @@ from simulation.portrait import Picture
 
 _SIGMA = 2.2  # grey values, of a small sensor with enough light
 _ENOUGH_LUX = 250.0
-_AGAINST_LIGHT = 0.58  # grey: a face gets 30 % of the exposure that it would get before a wall
+_AIM = 155.0  # mean grey value at which the room is drawn
+_METERED = (20, 15)  # fields across and down
+_SETTLES_S = 0.3
 
 
 def office(width: int, height: int, random: Generator) -> Picture:
@@ -40,15 +43,10 @@ def office(width: int, height: int, random: Generator) -> Picture:
     return np.asarray(cv2.GaussianBlur(room, (0, 0), max(1.0, width / 500)), dtype=np.uint8)
 
 
-def exposure(ambient_lux: float, window: bool) -> tuple[float, float]:
-    """What an automatic exposure has settled on: a factor on grey values, and the noise's deviation in grey values.
-
-    Below 250 lux the shutter is open for as long as a frame allows and the gain is at its end: the picture grows
-    darker, and noisier, for shot noise goes with the root of the light.
-    `window`: a bright one in the picture closes it.
-    """
-    light = min(1.0, ambient_lux / _ENOUGH_LUX)
-    return float(light ** (1 / GAMMA)) * (_AGAINST_LIGHT if window else 1.0), _SIGMA / float(np.sqrt(light))
+def noise(ambient_lux: float) -> float:
+    """Its deviation in grey values: where the gain is at its end it grows, for shot noise goes with the root of the
+    light."""
+    return _SIGMA / float(np.sqrt(min(1.0, ambient_lux / _ENOUGH_LUX)))
 
 
 def draw_window(image: Picture) -> None:
@@ -57,6 +55,31 @@ def draw_window(image: Picture) -> None:
     for left in (0.26, 0.52):
         corner = (int((left + 0.22) * width), int(0.7 * height))
         cv2.rectangle(image, (int(left * width), 0), corner, (254, 252, 250), -1)
+
+
+class Exposure:
+    """An automatic one: metered with weight on the middle of the picture, it glides to a mean grey value, and stays
+    where it is while it is `held`.
+
+    `factor`: on the grey values of what is drawn. With less than 250 lux the shutter is open for as long as a frame
+    allows and the gain is at its end, so the picture stays dark.
+    """
+
+    def __init__(self, ambient_lux: float) -> None:
+        self.factor, self.held = 1.0, False
+        self._most = (ambient_lux / _ENOUGH_LUX) ** (1 / GAMMA)
+        across, down = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in _METERED)
+        self._weights = np.outer(down, across) / (down.sum() * across.sum())
+
+    def update(self, image: Picture, elapsed_s: float) -> None:
+        """See the picture that was taken with `factor`, `elapsed_s` after the one before."""
+        if not self.held:
+            fields = cv2.resize(image, _METERED, interpolation=cv2.INTER_AREA).mean(axis=2)
+            wanted = 1.0
+            for _ in range(8):  # a window stays white where the rest grows brighter
+                mean = float((self._weights * np.minimum(wanted * fields, 255)).sum())
+                wanted *= _AIM / max(1.0, mean)
+            self.factor = min(self.factor * wanted ** (1 - math.exp(-elapsed_s / _SETTLES_S)), self._most)
 
 
 class Sensor:

@@ -14,7 +14,7 @@ import numpy as np
 from kiosk.errors import CameraError
 from kiosk.values import CameraEvent, Frame
 from simulation.actors import CLUMSY, USUAL, Actor, Living, Presenter, random_for
-from simulation.attackers import Masked, Puppeteer
+from simulation.attackers import Masked, Puppeteer, Relieved
 from simulation.body import Body
 from simulation.head import Head
 from simulation.instruments import DISPLAYS, Display, player, print_of, screen_of
@@ -22,7 +22,7 @@ from simulation.lamp import Lamp
 from simulation.paper import BentPaper
 from simulation.portrait import Picture, Portrait, astronaut, prepare
 from simulation.relief import with_relief
-from simulation.room import Sensor, draw_window, exposure, office
+from simulation.room import Exposure, Sensor, draw_window, noise, office
 from simulation.script import Act, Script, read_script
 from simulation.strangers import stranger, with_skin
 
@@ -31,10 +31,12 @@ _FILMED = "sim:person={seconds}?seed={seed}&fps={fps}&width={size[0]}&height={si
 _CLOTHES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))
 _CLIP_S = 6.5
 _FILMS = 2  # made of each person
+_EXPOSURES = 10  # after which an exposure without delay has settled
 _STRANGER = "stranger:"
 _ROOM_M = 2.5  # how far the wall behind the people is
 _ARRIVED_S = 1.6  # seconds after which who walks in stands still
 _RADIUS_CM = 7
+_STEERED_LATE = 3  # tenths of a second, of a screen that takes turns with somebody
 
 
 class Scene:
@@ -49,16 +51,17 @@ class Scene:
         self._script = script
         self._focal = script.height / 2 / float(np.tan(np.radians(script.fov / 2)))
         self._room = office(script.width, script.height, random_for(script.seed, 1))
-        exposed, noise = exposure(script.ambient_lux, script.window)
-        self._sensor = Sensor(script.width, script.height, script.seed, noise)
+        self._sensor = Sensor(script.width, script.height, script.seed, noise(script.ambient_lux))
         self._portrait = _portrait(script.face)
-        self._lamp = Lamp(script.ambient_lux, exposed)
+        self._lamp = Lamp(script.ambient_lux)
+        self._exposure = Exposure(script.ambient_lux)
         self._number = 0
         self._act = -1
         self._actor: Actor | None = None  # who came last
         self._there: list[Actor] = []
         self._next_s = 0.0
         self._over = False
+        self._settle()
 
     def read(self, timeout_s: float = 2.0) -> Frame | None:
         """The next frame, height x width x 3 BGR; None when the last act is over."""
@@ -66,15 +69,8 @@ class Scene:
         self._change_act(time_s)
         if self._over:
             return None
-        shade = self._lamp.shade(_ROOM_M)
-        image = (
-            self._room.copy() if shade == 1.0 else np.asarray(cv2.convertScaleAbs(self._room, alpha=shade), np.uint8)
-        )
-        if self._script.window:
-            draw_window(image)
-        for actor in sorted(self._there, key=lambda one: -one.distance_m(time_s)):
-            actor.draw(image, time_s, self._focal, self._lamp)
-        frame = Frame(self._sensor.expose(image, self._number), time_s, self._number)
+        frame = Frame(self._sensor.expose(self._seen(time_s), self._number), time_s, self._number)
+        self._expose(frame.image, 1 / self._script.fps)
         self._number += 1
         return frame
 
@@ -89,13 +85,16 @@ class Scene:
         return self._number
 
     def skip(self, frames: int) -> None:
-        """Let time pass without drawing it."""
+        """Let time pass without drawing it; the exposure settles on what stands there then."""
         self._change_act(self._number / self._script.fps)
         self._number += frames
+        self._settle()
 
     def tell(self, event: CameraEvent) -> None:
-        """Who came last sees the prompt or the lamp, nobody else; the lamp's light falls on the next frame."""
+        """Who came last sees the prompt or the lamp, nobody else; the lamp's light falls on the next frame. While a
+        light code plays the exposure is held, as that of the kiosk's cameras."""
         if event.event == "light":
+            self._exposure.held = event.value != ""
             self._lamp.level = float(event.value or 1.0)
         if self._actor is not None:
             self._actor.tell(event)
@@ -103,6 +102,24 @@ class Scene:
     def close(self) -> None:
         """End the scene: the next read returns None."""
         self._over = True
+
+    def _seen(self, time_s: float) -> Picture:
+        """The room and whoever is there, without noise."""
+        image = np.asarray(cv2.convertScaleAbs(self._room, alpha=self._lamp.shade(_ROOM_M)), np.uint8)
+        if self._script.window:
+            draw_window(image)
+        for actor in sorted(self._there, key=lambda one: -one.distance_m(time_s)):
+            actor.draw(image, time_s, self._focal, self._lamp)
+        return image
+
+    def _settle(self) -> None:
+        for _ in range(_EXPOSURES):
+            self._expose(self._seen(self._number / self._script.fps), np.inf)
+
+    def _expose(self, image: Picture, elapsed_s: float) -> None:
+        """Let the exposure see what it made: it acts on the next picture."""
+        self._exposure.update(image, elapsed_s)
+        self._lamp.exposure = self._exposure.factor
 
     def _change_act(self, time_s: float) -> None:
         if self._actor is not None:
@@ -136,7 +153,11 @@ class Scene:
         if act.actor == "screen":
             return Presenter(screen_of(self._portrait, self._display()), holder, *span, random, answers)
         if act.actor in ("puppet", "relay"):
-            return self._steered(act, time_s)
+            return self._steered(act, time_s, act.variant)
+        if act.actor in ("takeover", "takeback"):
+            behind = _stranger(self._script.face, self._script.seed % 4)
+            screen, first = self._steered(act, time_s, _STEERED_LATE), act.actor == "takeover"
+            return Relieved(screen, *behind, *span, random, first, act.variant / 10)
         if act.actor in ("bent", "mask", "cutout", "swap"):
             return self._papered(act, time_s)
         display = self._display()
@@ -158,7 +179,7 @@ class Scene:
         behind = _stranger(self._script.face, self._script.seed % 4)
         return Masked(paper, *behind, *span, random, self._script.answers, swaps=act.actor == "swap")
 
-    def _steered(self, act: Act, time_s: float) -> Actor:
+    def _steered(self, act: Act, time_s: float, late: int) -> Puppeteer:
         fps = self._script.fps
         display = self._display()
         url = _FILMED.format(seconds=act.seconds + 60, seed=self._script.seed + 1, fps=fps, size=display.film)
@@ -173,7 +194,7 @@ class Scene:
             time_s,
             time_s + act.seconds,
             random_for(self._script.seed, 2, self._act),
-            delay_s=act.variant / 10,
+            delay_s=late / 10,
             film_ahead_s=ahead_s,
             relays=act.actor == "relay",
         )
