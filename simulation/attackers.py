@@ -1,4 +1,5 @@
-"""Attackers who are alive behind their instrument, or steer it live: masks of paper, a swap, a puppeteered screen."""
+"""Attackers who are alive behind their instrument, or steer it live: masks of paper, a swap, a puppeteered screen, and
+a screen that takes turns with a living face."""
 
 from __future__ import annotations
 
@@ -110,12 +111,70 @@ class Puppeteer(Presenter):
         """As `Actor.draw`."""
         while self._relays and self._levels and self._levels[0][0] < time_s:
             self._copied.level = self._levels.popleft()[1]
-        pose = self._pose(time_s)
+        self.draw_at(self._pose(time_s), image, time_s, focal, lamp)
+
+    def draw_at(self, pose: Pose, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
+        """As `draw`, held elsewhere than on its stand."""
         self._body.draw(image, pose.x, pose.y, pose.z + 0.1, focal, lamp.shade(pose.z + 0.1))
         shade = lamp.shade(pose.z, self._instrument.lit_share) * self._copied.shade(pose.z)
         self._instrument.draw(image, pose, time_s - self._start, focal, shade)
+
+    @property
+    def nearer(self) -> float:
+        """The factor on the usual distance at which the screen is held."""
+        return self._instrument.nearer
+
+    def miss(self) -> None:
+        """Let the film go on while nobody sees it."""
+        self._next()
 
     def _next(self) -> Picture:
         self._seen = self._film.read() or self._seen
         assert self._seen is not None
         return self._seen.image
+
+
+class Relieved(Living):
+    """A living person and a steered screen, by turns at the same place in the picture.
+
+    `first`: the person answers the lamp until `after_s` seconds after its code began, then the screen does the rest.
+    Otherwise the screen is shown whenever nothing is asked, and the person answers.
+    """
+
+    def __init__(
+        self,
+        screen: Puppeteer,
+        head: Head,
+        body: Body,
+        start_s: float,
+        end_s: float,
+        random: Generator,
+        first: bool,
+        after_s: float = 0.0,
+    ) -> None:
+        super().__init__(head, body, start_s, end_s, random)
+        self._screen, self._first, self._after_s = screen, first, after_s
+        self._changes: deque[tuple[float, bool]] = deque()
+        self._alive, self._lit = first, False
+
+    def tell(self, event: CameraEvent) -> None:
+        super().tell(event)
+        self._screen.tell(event)
+        if self._first and event.event == "light" and not self._lit:
+            self._lit = True
+            self._changes.append((event.time_s + self._after_s, False))
+        elif not self._first and event.event == "prompt":
+            self._changes.append((event.time_s + _HANDS_S, event.value != ""))
+
+    def draw(self, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
+        """As `Actor.draw`."""
+        while self._changes and self._changes[0][0] <= time_s:
+            self._alive = self._changes.popleft()[1]
+        pose = self._pose_at(time_s)
+        if self._alive:
+            self._screen.miss()
+            self._draw_at(pose, image, focal, lamp)
+        else:
+            near = self._screen.nearer
+            held = Pose(near * pose.x, near * pose.y, near * pose.z)
+            self._screen.draw_at(held, image, time_s, focal, lamp)

@@ -12,7 +12,7 @@ from simulation.instruments import DISPLAYS
 
 ACTORS = (
     *("nobody", "person", "still", "stranger", "print", "screen", "replay"),
-    *("bent", "mask", "cutout", "swap", "puppet", "relay"),
+    *("bent", "mask", "cutout", "swap", "puppet", "relay", "takeover", "takeback"),
 )
 _LOOKS = ("display", "manner", "glasses", "skin", "window")
 _OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient", *_LOOKS)
@@ -21,7 +21,8 @@ _OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face",
 @dataclass(frozen=True)
 class Act:
     """`actor` comes for at most `seconds`; `still` is the person answering no prompt. `variant` tells strangers apart;
-    for paper it is the radius in centimetres (0: 7), for a steered screen its delay in tenths of a second."""
+    for paper it is the radius in centimetres (0: 7), for a steered screen its delay in tenths of a second, for
+    `takeover` those from the lamp's code to the screen."""
 
     actor: str
     seconds: float

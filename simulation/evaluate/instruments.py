@@ -26,6 +26,8 @@ SPECIES: dict[str, str] = {
     "replay": "film of the living person, who turns and blinks at its own time, on any of the displays",
     "puppet": "any of the displays on a stand, the right clip chosen live, late by up to 0.8 s",
     "relay": "the same, and its brightness follows the lamp, as late",
+    "takeover": "another living person answers the lamp, then such a display takes that place for the shots and the turn",
+    "takeback": "such a display for the shots, another living person for the prompts, and the display again",
 }
 NOT_CLAIMED = ("mask",)
 """Species that are reported and left out of the claim over all attacks: what is worn."""
@@ -36,12 +38,13 @@ _DELAY = {"tuning": (3, 6), "reporting": (4, 5, 8)}  # tenths of a second
 _VARIANTS = {
     **dict.fromkeys(("bent", "mask", "cutout", "swap"), _RADIUS_CM),
     **dict.fromkeys(("puppet", "relay"), _DELAY),
+    "takeover": {"tuning": (5, 25), "reporting": (2, 10, 35)},  # tenths of a second from the code to the display
 }
 _DISPLAYS = {
     "tuning": ("phone-6.5", "tablet-10.2", "laptop-14"),
     "reporting": ("phone-6.1", "tablet-10.1", "laptop-13.3", "phone-6.7", "tablet-11", "laptop-15.6"),
 }
-_LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay")
+_LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay", "takeover", "takeback")
 _AMBIENT_LUX = {"tuning": (400, 800), "reporting": (250, 550, 1200)}
 
 _LIVING = {
