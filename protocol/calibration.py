@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Basis = Literal["pairs", "stated", "none"]
-"""Where a threshold is from: the gallery's own pairs of people, a figure stated for the embedder, or nowhere yet."""
+"""Where a threshold is from: the gallery's own pairs of people; in a gallery too small for that those, and what is
+stated for the embedder; or nowhere yet."""
 
 FPIR = 5e-4
 """How often a stranger may be named, over all enrolled people at once: half of what is wanted, because people who
@@ -23,6 +24,9 @@ are alike make tails heavier than the normal law's."""
 FEWEST_PAIRS = 100
 STATED_THRESHOLD, STATED_MARGIN = 0.45, 0.05
 """For dlib's embedding and small galleries: no stranger of 1,845 named, .16 % missed (44 people, 3 shots)."""
+STATED_TAIL = 0.776, 0.073
+"""Centre and spread of the scores of different people in small galleries, for dlib's embedding: 27 people of half *a*,
+3 photos each, 2 to 14 enrolled (`docs/accuracy.md`)."""
 LARGEST = 1e3
 """No embedder's numbers are larger; the squares of such ones would overflow, and nothing compare with them."""
 _STATED_FOR = "dlib_face_recognition_resnet_model_v1/"
@@ -36,7 +40,7 @@ _COHORT_SHARE, _COHORT_HALF, _COHORT_LIMIT = 0.6, 10.0, 0.15
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`threshold`, `margin`: of scores. `pairs`: of different people, counted once; 0 unless they are the basis.
+    """`threshold`, `margin`: of scores. `pairs`: of different people, counted once; 0 without a basis.
     `centre`, `spread`: the normal law that the near half of the pairs follows."""
 
     threshold: float
@@ -115,21 +119,26 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
 
     Up to three templates of each person are searched among everybody else, as shots are. The lower tail of these
     scores is taken as normal, its centre their median, its spread from three low quantiles; the threshold is where
-    a stranger, compared with everybody, is named with probability `fpir`. With fewer than 100 pairs (15 people) the
-    figures stated for the embedder hold; an embedder without any is not calibrated, and then nobody is named.
+    a stranger, compared with everybody, is named with probability `fpir`. With fewer than 100 pairs (15 people) each
+    pair counts for a hundredth, and the tail stated for the embedder for the rest; no threshold is then wider than the
+    one stated. An embedder of which nothing is stated is not calibrated until then, and nobody is named.
     """
     people = len(counts)
     pairs = people * (people - 1) // 2
-    stated = embedder.startswith(_STATED_FOR)
-    if pairs < FEWEST_PAIRS:
-        return Calibration(STATED_THRESHOLD, STATED_MARGIN, "stated") if stated else Calibration(0.0, 0.0, "none")
-    low = impostor_scores(rows, counts)
-    centre, spread = normal_tail(low)
+    stated, enough = embedder.startswith(_STATED_FOR), pairs >= FEWEST_PAIRS
+    if not stated and not enough:
+        return Calibration(0.0, 0.0, "none")
+    centre, spread = normal_tail(impostor_scores(rows, counts)) if pairs else STATED_TAIL
+    if not enough:
+        own = pairs / FEWEST_PAIRS
+        centre, spread = (
+            own * here + (1 - own) * told for here, told in zip((centre, spread), STATED_TAIL, strict=True)
+        )
     margin = STATED_MARGIN if stated else _MARGIN_SPREADS * spread
-    found = Calibration(0.0, margin, "pairs", pairs, centre, spread)
-    threshold = threshold_for(found, fpir, people)
+    found = Calibration(0.0, margin, "pairs" if enough else "stated", pairs, centre, spread)
+    threshold = threshold_for(found, fpir, max(people, 1))
     if stated:
-        threshold = min(max(threshold, _DLIB_BOUNDS[0]), _DLIB_BOUNDS[1])
+        threshold = min(max(threshold, _DLIB_BOUNDS[0]), _DLIB_BOUNDS[1] if enough else STATED_THRESHOLD)
     return replace(found, threshold=max(threshold, 0.0))
 
 

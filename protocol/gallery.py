@@ -28,7 +28,7 @@ _HEADER = {
 }
 
 BASES = ("pairs", "stated", "none")
-"""Bases of a threshold: the gallery's own pairs of people, a figure stated for its embedder, or not calibrated."""
+"""Bases of a threshold: the gallery's own pairs of people; these with what is stated for its embedder; none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,13 @@ def main(arguments: Sequence[str]) -> int:
         splits=options.splits,
         distractors=extra,
         embedder=embedder,
+        most_enrolled=options.most_enrolled,
     )
     report = report_of(done, options.seed)
-    setting = {name: getattr(options, name) for name in ("enrol", "shots", "seed", "splits", "degrade", "half", "most")}
+    setting = {
+        name: getattr(options, name)
+        for name in ("enrol", "shots", "seed", "splits", "degrade", "half", "most", "most_enrolled")
+    }
     report = report | {"people": len(people), "photos": sum(map(len, people.values())), "settings": setting}
     report |= {"distractors": len(extra), "embedder": embedder.identity}
     if options.plot:
@@ -174,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--distractors", type=Path, metavar="DIR2", help="further people, enrolled and never searching")
     parser.add_argument("--half", choices=("all", "a", "b"), default="all", help="a: tuned on, b: held out")
     parser.add_argument("--most", type=_positive, metavar="M", help="take only the first M photos of each person")
+    parser.add_argument("--most-enrolled", type=_positive, metavar="N", help="as in a small office (two thirds)")
     add_embedder(parser)
     parser.add_argument("--jobs", type=_positive, default=2, help="processes that embed (2)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")

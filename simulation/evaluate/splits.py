@@ -81,8 +81,9 @@ def run(
     splits: int,
     distractors: dict[str, list[Capture]] | None = None,
     embedder: Described = DlibEmbedder,
+    most_enrolled: int | None = None,
 ) -> Run:
-    """Two thirds of the people enrolled with `enrol` photos each, drawn anew in each split.
+    """Two thirds of the people, or `most_enrolled`, enrolled with `enrol` photos each, drawn anew in each split.
 
     Search photos that the quality gate refuses are failures to acquire; the others are fused by `shots`. What is
     left over makes no search, unless it is all that the person has.
@@ -93,7 +94,7 @@ def run(
         rng = random.Random(f"{seed}/{split}")
         order = sorted(people)
         rng.shuffle(order)
-        mates = order[: round(len(order) * 2 / 3)]
+        mates = order[: round(len(order) * 2 / 3)][:most_enrolled]
         shuffled = {identity: rng.sample(people[identity], len(people[identity])) for identity in order}
         chosen = {identity: shuffled[identity][:enrol] for identity in mates}
         chosen |= {identity: rng.sample(photos, min(enrol, len(photos))) for identity, photos in extra.items()}
