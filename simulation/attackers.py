@@ -21,6 +21,7 @@ from simulation.portrait import Picture
 
 _WORN_M = 0.005  # paper before the face
 _HANDS_S = 0.25  # to put a photo before the face, or take it away
+_FITS, _RAISED_M = 0.88, 0.04  # how a screen is held so that its face is where, and as large as, the living one
 _REACTS_S = 0.35  # the earliest answer of the one in the film, taken off a puppet's delay
 
 
@@ -175,6 +176,6 @@ class Relieved(Living):
             self._screen.miss()
             self._draw_at(pose, image, focal, lamp)
         else:
-            near = self._screen.nearer
-            held = Pose(near * pose.x, near * pose.y, near * pose.z)
+            near = _FITS * self._screen.nearer
+            held = Pose(near * pose.x, near * (pose.y - _RAISED_M), near * pose.z)
             self._screen.draw_at(held, image, time_s, focal, lamp)

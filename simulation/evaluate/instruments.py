@@ -26,7 +26,7 @@ SPECIES: dict[str, str] = {
     "replay": "film of the living person, who turns and blinks at its own time, on any of the displays",
     "puppet": "any of the displays on a stand, the right clip chosen live, late by up to 0.8 s",
     "relay": "the same, and its brightness follows the lamp, as late",
-    "takeover": "another living person answers the lamp, then such a display takes that place for the shots and the turn",
+    "takeover": "another living person answers the lamp, then such a display is held there for shots and turn",
     "takeback": "such a display for the shots, another living person for the prompts, and the display again",
 }
 NOT_CLAIMED = ("mask",)

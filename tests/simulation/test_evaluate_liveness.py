@@ -120,7 +120,7 @@ def test_displays_and_kinds_of_the_living_come_in_turn_and_apart_for_each_half()
             open_camera(one.camera).close()
             found.setdefault(one.species, set()).add(one.kind)
     assert len(kinds["tuning"][LIVING]) == 7
-    for species in ("phone", "tablet", "laptop", "replay", "puppet", "relay"):
+    for species in ("phone", "tablet", "laptop", "replay", "puppet", "relay", "takeover", "takeback"):
         assert not kinds["tuning"][species] & kinds["reporting"][species]
     assert all(kind.startswith("phone") for kind in kinds["reporting"]["phone"])
     assert {kind.partition("-")[0] for kind in kinds["reporting"]["puppet"]} == {"phone", "tablet", "laptop"}
@@ -137,6 +137,14 @@ def test_with_a_lamp_the_living_are_granted_and_a_steered_screen_is_not():
     steered = present(Presentation("puppet", 5, lamp=True, variant=3))
     assert not steered.granted
     assert any("light" in said for said in steered.decisions)
+
+
+def test_a_display_that_takes_turns_with_a_living_face_is_refused():
+    for species, variant in (("takeover", 1), ("takeover", 5), ("takeback", 0)):
+        shown = Presentation(species, 5, lamp=True, variant=variant, options="&display=tablet-10.2")
+        told = present(shown).decisions
+        assert told, species
+        assert not any(said.startswith("granted") for said in told), species
 
 
 def test_without_a_lamp_the_pattern_of_a_steered_screen_leaves_it_undetermined():
