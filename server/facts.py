@@ -61,6 +61,13 @@ def fact_kind(name: str, columns: Iterable[str], key: tuple[str, ...]) -> FactKi
     return FactKind(table, key, names)
 
 
+def next_number(connection: Connection, kind: FactKind) -> int:
+    """The number of the kind's next row: never that of an earlier one, not even of one that was erased, because SQLite
+    keeps the highest by itself (AUTOINCREMENT)."""
+    query = "SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = ?"
+    return int(connection.exec_driver_sql(query, (kind.table.name,)).scalar_one())
+
+
 def record(
     connection: Connection,
     kind: FactKind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from protocol import cards
 from server import facts
@@ -30,7 +30,7 @@ def issue(
         raise Refused(f"employee {employee_id} has left")
     if last is not None and last < people.local_day(now_ms):
         raise Refused(f"the card would have expired on {last}")
-    number = (connection.execute(select(func.max(CARDS.table.c.fact))).scalar() or 0) + 1
+    number = facts.next_number(connection, CARDS)
     text = cards.new()
     row = {"card": number, "employee_id": employee_id, "digest": cards.digest(text), "status": ISSUED}
     facts.record(connection, CARDS, [row], by=by, document=document, now_ms=now_ms, valid_to=last)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from protocol.roster import PROMPTS, TURNS
 from server import facts
@@ -49,7 +49,7 @@ def file(
         )
     if last is not None and last < first:
         raise Refused(f"the prompts would end on {last}, before they begin on {first}")
-    number = (connection.execute(select(func.max(PROMPT_SETS.table.c.fact))).scalar() or 0) + 1
+    number = facts.next_number(connection, PROMPT_SETS)
     row = {"prompt_set": number, "employee_id": employee_id, "prompts": " ".join(sorted(set(prompts)))}
     row |= {"status": PROPOSED, "filed_by": by}
     facts.record(

@@ -20,7 +20,7 @@ from server.allowance.models import run_tables
 from server.attendance import events
 from server.attendance.models import DATINGS
 from server.devices.models import sealed_galleries
-from server.enrolment.models import enrolments
+from server.enrolment.models import CARDS, PROMPT_SETS, enrolments
 from server.month import staff
 from server.month.tables import from_parquet, to_parquet
 from server.people import erasing
@@ -119,6 +119,23 @@ def test_cards_go_too(server):
     assert erase(server).code == 0
     with closing(sqlite3.connect(server.directory / "state" / "server.db")) as connection:
         assert connection.execute("SELECT employee_id FROM fact_cards").fetchall() == [("E3",)]
+
+
+@pytest.mark.parametrize("kind", [CARDS, PROMPT_SETS])
+def test_numbers_that_entries_name_are_never_given_again(server, kind):
+    def next_number(recording: bool) -> int:
+        parts = server.services()
+        with parts.database.write() as connection:
+            number = facts.next_number(connection, kind)
+            if recording:
+                row = dict.fromkeys(kind.columns, "") | {kind.columns[0]: number, "employee_id": "E2"}
+                facts.record(connection, kind, [row], by="joko", document="SK/2", now_ms=TEN_YEARS_LATER)
+        parts.database.close()
+        return number
+
+    number = next_number(recording=True)
+    assert erase(server).code == 0
+    assert next_number(recording=False) == number + 1
 
 
 def test_marks_of_old_machines_go_too(server, tmp_path):
