@@ -25,7 +25,7 @@ def register(commands: Commands) -> None:
     )
     approve.add_argument("number", nargs="+", help="of the enrolment, or 'all'")
     approve.add_argument(
-        "--despite-duplicate", default="", metavar="REASON", help="why one face may have two names, or a name two faces"
+        "--despite", default="", metavar="REASON", help="why it is right in spite of the warnings that are shown"
     )
     by(approve, "another officer than the one who opened them")
     reject = commands.add("reject", _reject, "Refuse an enrolment.", "hadir server reject 7 --by joko")
@@ -87,7 +87,7 @@ def _approve(options: argparse.Namespace) -> None:
         else:
             raise Refused("approve takes numbers of enrolments, or 'all'")
         now_ms = parts.clock.now_ms()
-        signer, despite = parts.keyring.gallery, options.despite_duplicate
+        signer, despite = parts.keyring.gallery, options.despite
         service.approve(connection, numbers, by=options.by, signer=signer, now_ms=now_ms, despite=despite)
     print(f"approved {len(numbers)}")
 

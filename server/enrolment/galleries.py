@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import replace
 from hashlib import sha256
@@ -10,6 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from protocol.calibration import alike, calibrate
+from protocol.enrolment import LOOK
 from protocol.gallery import Gallery, Person
 from server.enrolment.duplicates import WARN_OF
 from server.enrolment.models import despite_duplicates, enrolments, galleries
@@ -38,7 +40,8 @@ def current(connection: Connection, now_ms: int) -> Gallery | None:
         if row is not None and people.active(employee, now_ms) and employee["employee_id"] in pseudonyms:
             names.append(Person(pseudonyms[employee["employee_id"]], first_name(employee["name"]), row["rows"]))
             matrices.append(row["matrix"])
-    despite = set(connection.execute(select(despite_duplicates.c.enrolment)).scalars())
+    warned = connection.execute(select(despite_duplicates.c.enrolment, despite_duplicates.c.warnings))
+    despite = {number for number, texts in warned if any(LOOK not in text for text in json.loads(texts))}
     doubted = {pseudonyms[name] for name, row in held.items() if row["enrolment"] in despite and name in pseudonyms}
     gallery = calibrated(Gallery(0, *identity, 0, 0, tuple(names), b"".join(matrices)), doubted)
     digest = sha256(gallery.encode()).digest()

@@ -47,7 +47,7 @@ enrolments = Table(
     sqlite_autoincrement=True,
 )
 
-# Approvals in spite of a warning that one face has two names, or one name two faces.
+# Approvals in spite of a warning: one face has two names, one name two faces, or a photo may be of a picture.
 despite_duplicates = Table(
     "despite_duplicates",
     metadata,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import secrets
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from protocol.calibration import LARGEST
+from protocol.enrolment import LOOK, lengths_of
 from protocol.errors import ProtocolError
 from protocol.note import Signer, unbase64
 from server.devices import manifests
@@ -108,6 +110,12 @@ def parse(value: dict[str, Any]) -> Templates:
             raise ProtocolError(f"enrolment: a template is not {dimension} finite numbers")
         if not any(struct.unpack(f"<{dimension}f", row)):
             raise ProtocolError("enrolment: a template is all zeros: no network makes that of a face")
+        length, (least, most) = math.hypot(*struct.unpack(f"<{dimension}f", row)), lengths_of(value["embedder"])
+        if not least <= length <= most:
+            raise ProtocolError(
+                f"enrolment: a template is {length:.3g} long, those of {value['embedder']} are from {least:g} to {most:g}: "
+                "it was scaled, or is of another embedder; enrol again"
+            )
     return Templates(value["embedder"], dimension, len(rows), b"".join(rows), tuple(report))
 
 
@@ -125,10 +133,20 @@ def pending(connection: Connection) -> list[dict[str, Any]]:
     )
     query = select(*columns).where(table.state == "pending").order_by(table.enrolment)
     rows = connection.execute(query).mappings().all()
-    warned = duplicates.warnings(connection, [row["enrolment"] for row in rows])
+    warned = _warnings(connection, [row["enrolment"] for row in rows])
     return [
         dict(row) | {"report": json.loads(row["report"]), "warnings": warned.get(row["enrolment"], [])} for row in rows
     ]
+
+
+def _warnings(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
+    """What speaks against pending enrolments: duplicates, and what the device says that a person must look at."""
+    result = duplicates.warnings(connection, numbers)
+    query = select(enrolments.c.enrolment, enrolments.c.report).where(enrolments.c.enrolment.in_(numbers))
+    for number, report in connection.execute(query.where(enrolments.c.state == "pending")):
+        if lines := [line for line in json.loads(report) if LOOK in line]:
+            result[number] = [*result.get(number, []), *lines]
+    return result
 
 
 def approve(
@@ -136,12 +154,13 @@ def approve(
 ) -> None:
     """A second officer's word on pending enrolments: the next gallery holds them, and each device gets a manifest.
 
-    Refused where one face seems to have two names, or one name two faces, unless `despite` says why it is right.
+    Refused where one face seems to have two names, one name two faces, or a photo seems to be of a picture, unless
+    `despite` says why it is right.
     """
-    warned = duplicates.warnings(connection, numbers)
+    warned = _warnings(connection, numbers)
     if warned and not despite.strip():
         grounds = "; ".join(f"enrolment {number}: {', '.join(texts)}" for number, texts in warned.items())
-        raise Refused(f"{grounds}. Look at the people, then reject, or approve with --despite-duplicate REASON")
+        raise Refused(f"{grounds}. Look at the people, then reject, or approve with --despite REASON")
     for number, texts in warned.items():
         row = {"enrolment": number, "warnings": json.dumps(texts, ensure_ascii=False), "reason": despite.strip()}
         connection.execute(despite_duplicates.insert(), row | {"decided_by": by, "decided_ms": now_ms})

@@ -50,7 +50,7 @@ def test_one_face_under_two_names_is_approved_only_with_a_reason(parts):
         second = enrol(connection, "E3", FACES[1] + RNG.normal(0.0, 0.02, (3, 128)))
         (waiting,) = service.pending(connection)
         assert waiting["warnings"] == ["the face resembles employee E2"]
-        with pytest.raises(Refused, match="resembles employee E2.*--despite-duplicate"):
+        with pytest.raises(Refused, match="resembles employee E2.*--despite REASON"):
             approve(connection, parts, second)
         approve(connection, parts, second, despite="twin sisters, both were seen")
         kept = connection.execute(select(despite_duplicates)).mappings().one()
@@ -109,7 +109,7 @@ def test_strangers_raise_no_warning_and_the_command_shows_one_that_there_is(idle
     refused = idle.command("approve", "all", "--by", "rina")
     assert (refused.code, "enrolment 3: the face resembles employee E2" in refused.err) == (2, True)
     assert idle.command("approve", "2", "--by", "rina").code == 0
-    assert idle.command("approve", "3", "--by", "rina", "--despite-duplicate", "seen by me").code == 0
+    assert idle.command("approve", "3", "--by", "rina", "--despite", "seen by me").code == 0
 
 
 def test_fifteen_people_calibrate_their_gallery(parts):

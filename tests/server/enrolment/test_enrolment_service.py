@@ -6,9 +6,13 @@ from hashlib import sha256
 
 import pytest
 from harness import NOW_MS, Server, claimed_kiosk, enrolment_body
+from sqlalchemy import select
 
+from protocol.enrolment import LOOK
+from protocol.errors import ProtocolError
 from protocol.gallery import unseal
 from server.enrolment import galleries, service
+from server.enrolment.models import despite_duplicates
 from server.errors import Conflict, Refused
 from server.people import service as people
 
@@ -129,3 +133,35 @@ def test_templates_that_are_not_whole_name_what_is_wrong(change, named):
 )
 def test_a_public_screen_shows_the_first_name(name, shown):
     assert galleries.first_name(name) == shown
+
+
+DLIB = "dlib_face_recognition_resnet_model_v1/128/68pt"
+
+
+@pytest.mark.parametrize("factor", [50.0, 0.02])
+def test_templates_of_a_length_that_their_embedder_cannot_give_are_refused(factor):
+    face = [0.1] * 128
+    value = templates_of("E2", [face], DLIB)
+    del value["employee_id"]
+    assert service.parse(value).rows == 1
+    scaled = templates_of("E2", [face, [factor * x for x in face]], DLIB)
+    del scaled["employee_id"]
+    with pytest.raises(ProtocolError, match=r"long, those of dlib_face\w+/128/68pt are from 0.25 to 2.5.*enrol again"):
+        service.parse(scaled)
+
+
+def test_a_photo_that_a_person_must_look_at_is_approved_with_a_reason_alone_and_makes_nobody_a_look_alike(idle):
+    parts = idle.services()
+    line = f"a.jpg: ok, but {LOOK}"
+    with parts.database.write() as connection:
+        item = templates_of("E2") | {"report": [line, "b.jpg: ok"]}
+        (number,) = service.import_templates(connection, [item], by="joko", now_ms=NOW_MS)
+        assert [row["warnings"] for row in service.pending(connection)] == [[line]]
+    refused = idle.command("approve", "all", "--by", "rina")
+    assert (refused.code, f"{line}. Look at the people" in refused.err) == (2, True)
+    assert idle.command("approve", str(number), "--by", "rina", "--despite", "she stood here").code == 0
+    with parts.database.read() as connection:
+        kept = connection.execute(select(despite_duplicates)).mappings().one()
+        assert (kept["reason"], json.loads(kept["warnings"])) == ("she stood here", [line])
+        assert galleries.current(connection, NOW_MS).alike == ()
+    parts.database.close()
