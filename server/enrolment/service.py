@@ -113,8 +113,8 @@ def parse(value: dict[str, Any]) -> Templates:
         length, (least, most) = math.hypot(*struct.unpack(f"<{dimension}f", row)), lengths_of(value["embedder"])
         if not least <= length <= most:
             raise ProtocolError(
-                f"enrolment: a template is {length:.3g} long, those of {value['embedder']} are from {least:g} to {most:g}: "
-                "it was scaled, or is of another embedder; enrol again"
+                f"enrolment: a template is {length:.3g} long, of {value['embedder']} they are "
+                f"from {least:g} to {most:g}: it was scaled, or is of another embedder; enrol again"
             )
     return Templates(value["embedder"], dimension, len(rows), b"".join(rows), tuple(report))
 

@@ -146,7 +146,7 @@ def test_templates_of_a_length_that_their_embedder_cannot_give_are_refused(facto
     assert service.parse(value).rows == 1
     scaled = templates_of("E2", [face, [factor * x for x in face]], DLIB)
     del scaled["employee_id"]
-    with pytest.raises(ProtocolError, match=r"long, those of dlib_face\w+/128/68pt are from 0.25 to 2.5.*enrol again"):
+    with pytest.raises(ProtocolError, match=r"long, of dlib_face\w+/128/68pt they are from 0.25 to 2.5.*enrol again"):
         service.parse(scaled)
 
 
