@@ -111,6 +111,21 @@ def test_a_kiosk_that_has_nothing_to_say_leaves_two_contacts_an_hour_and_those_a
     assert [(row["server_ms"] - at_ms) // 15_000 for row in kept(kiosk)] == [0, 4, 5, 7]
 
 
+def test_a_contact_that_brought_entries_stays_though_the_server_s_clock_was_set_back_after_it(kiosk):
+    at_ms = NOW_MS // HOUR_MS * HOUR_MS + HOUR_MS
+    kiosk.booted_ms = at_ms - HOUR_MS
+    try:
+        for seconds, back_s, brought in ((60, 0, 1), (75, 30, 2), (76, 30, 0), (77, 30, 0), (78, 30, 0)):
+            if brought:
+                kiosk.record(at_ms=at_ms + 1000 * seconds)
+            kiosk.server.set_clock(at_ms + 1000 * (seconds - back_s))
+            held = max(0, len(kiosk.entries) - 1) if brought else len(kiosk.entries)
+            assert kiosk.send(held, sent_ms=at_ms + 1000 * seconds).status_code == 200
+    finally:
+        kiosk.server.set_clock(NOW_MS)
+    assert [(row["server_ms"] - at_ms) // 1000 for row in kept(kiosk)][:2] == [60, 45]
+
+
 def test_a_request_whose_nonce_was_forgotten_is_refused_all_the_same(kiosk):
     requests = []
     for moment_ms in range(NOW_MS, NOW_MS + 800, 200):
