@@ -24,6 +24,7 @@ _DIFFERENCE_S = 0.1
 _LAG_STEP_S = 0.02
 _LATE_S = 1.2
 _FEWEST_FRAMES = 20
+TOO_NEAR = "no room is seen beside the face: step back"
 
 Looks = tuple[tuple[int, float], ...]
 """Symbols from which a correlation is enough, in ascending order; see LightSettings."""
@@ -61,7 +62,8 @@ class LightAnswer:
 
 
 class _Response(NamedTuple):
-    """Correlation with the code, and the relative change of face and room between its two levels."""
+    """Correlation with the code, and the relative change of face and room between its two levels; NaN for the room
+    where it was not seen half of the time."""
 
     correlation: float
     depth: float
@@ -111,6 +113,8 @@ class LightCode:
         )
         if passes(timely):
             shared = timely.room / timely.depth
+            if np.isnan(shared):
+                return LightAnswer("weak", (Reason(TOO_NEAR),), measured)
             if shared > limits.shared:
                 return LightAnswer(
                     "shared", (Reason("surroundings answer the light", shared, limits.shared),), measured
@@ -151,18 +155,29 @@ class LightCode:
         # A head that turns or nods takes its own shadow along: that part of the change says nothing of the lamp.
         moved = np.column_stack([np.ones(int(near.sum())), *map(changes, (yaw, np.abs(yaw), pitch, size))])
         columns = np.column_stack([changes(levels), changes(face), changes(room)])
-        fitted, *_ = np.linalg.lstsq(moved, columns, rcond=None)
-        code, face, room = (columns - moved @ fitted).T
+        seen = np.isfinite(columns[:, 2])
+        code, face = _unmoved(moved, columns[:, :2]).T
         power, spread = float(code @ code), float(face @ face)
         if power < 1e-9 or spread < 1e-12:
             return _Response(0.0, 0.0, 0.0)
         span = self._settings.levels[1] - self._settings.levels[0]
         along = float(code @ face)
-        return _Response(along / (power * spread) ** 0.5, span * along / power, span * float(code @ room) / power)
+        shared = np.nan
+        if 2 * seen.sum() >= len(seen):
+            code, room = _unmoved(moved[seen], columns[seen][:, [0, 2]]).T
+            shared = span * float(code @ room) / max(float(code @ code), 1e-9)
+        return _Response(along / (power * spread) ** 0.5, span * along / power, shared)
+
+
+def _unmoved(moved: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the movement leaves of these columns."""
+    fitted, *_ = np.linalg.lstsq(moved, columns, rcond=None)
+    return np.asarray(columns - moved @ fitted)
 
 
 def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
-    """Logarithms of the mean grey of the face's middle and of the room beside and above the head."""
+    """Logarithms of the mean grey of the face's middle and of the room beside and above the head; NaN for the room
+    where the face leaves too little of it in the picture."""
     oval = face.landmarks[geometry.OVAL, :2]
     centre = oval.mean(axis=0)
     inner = np.round(centre + 0.75 * (oval - centre)).astype(np.int32)
@@ -177,6 +192,5 @@ def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
     away = np.ones(rough.shape[:2], bool)
     # Shoulders and hands belong to the person, not to the room.
     away[max(y - h // 2, 0) // _ROUGH :, max(x - 3 * w // 2, 0) // _ROUGH : (x + 5 * w // 2) // _ROUGH] = False
-    # Who fills the picture leaves no room to compare with: what is seen in its place moves with the face.
-    around = float(rough[away].mean()) if away.sum() >= 50 else inside
+    around = float(rough[away].mean()) if away.sum() >= 50 else np.nan
     return float(np.log(inside + 1.0)), float(np.log(around + 1.0))

@@ -1,12 +1,13 @@
 """The light code: answered at once by a face, late by a copy, as much by a print's surroundings, hardly by a screen."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kiosk.answers import Measure
-from kiosk.light import LightAnswer, LightCode, LightSettings
+from kiosk.light import TOO_NEAR, LightAnswer, LightCode, LightSettings
 from kiosk.values import Face, Frame
 
 SETTINGS = LightSettings()
@@ -24,6 +25,7 @@ def played(
     noise: float = 2.0,
     gone_s: float = 1e9,
     until_s: float = 0.0,
+    face: Face = FACE,
 ) -> LightAnswer:
     """A face that gives back `depth` of its brightness, `late_s` late, and takes on a shadow as it turns; from `gone_s`
     on nothing. Nobody asks before `until_s`."""
@@ -40,7 +42,7 @@ def played(
         image[85:155, 135:185] = 130.0 * (1 - depth * down) * (1 + shadow * yaw / 25.0)
         image += noise * NOISE[7 * number % 160 :][:240]
         frame = Frame(np.clip(image, 0, 255).astype(np.uint8), time_s, number)
-        code.update(frame, FACE, Measure(time_s, yaw, 0.0, 90.0, 0.3))
+        code.update(frame, face, Measure(time_s, yaw, 0.0, 90.0, 0.3))
         levels.append((time_s, code.level))
     return answer
 
@@ -76,6 +78,14 @@ def test_an_answer_to_the_beginning_of_a_long_code_says_nothing_of_its_end():
 
 def test_surroundings_that_answer_like_the_face_are_on_the_same_sheet():
     assert played(0.12, room=0.12).state == "shared"
+
+
+def test_a_face_that_fills_the_view_is_no_attack_and_proves_nothing():
+    near = replace(FACE, box=(20, 0, 280, 240))
+    for room in (0.0, 0.12):
+        answer = played(0.12, room=room, face=near)
+        assert (answer.state, answer.reasons[0].name) == ("weak", TOO_NEAR)
+    assert played(0.006, noise=0.0, face=near).state == "weak"
 
 
 def test_the_lamp_never_flashes_more_than_three_times_a_second():
