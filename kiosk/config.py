@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
 from kiosk.cues import PassiveSettings
 from kiosk.errors import ConfigError
 from protocol.settings import SettingsError, read_settings
@@ -44,6 +46,10 @@ class ReviewSettings:
             raise ValueError("keep_days must be 1 to 30")
         if not re.fullmatch("[0-9a-f]{64}", self.key):
             raise ValueError("key must be 64 hex digits, as 'hadir kiosk review key' prints them")
+        try:
+            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(self.key)))
+        except ValueError as error:  # RFC 7748, 6.1: an all-zero shared secret, which everybody knows
+            raise ValueError("anybody could open what is sealed for key: 'hadir kiosk review key' makes one") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Reviews:
             purge(self._state_dir, self._settings.keep_days, now_ms, most=MOST - 1)
             if shutil.disk_usage(self._state_dir).free >= _LEAST_FREE:
                 _write(folder_of(self._state_dir), f"{entry}-{now_ms}.sealed", sealed)
-        except (OSError, ValueError):  # a full disk, or a key that is none
+        except OSError:  # a full disk
             return
 
 
