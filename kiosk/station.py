@@ -23,7 +23,7 @@ from kiosk.journal import Journal
 from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.messages import Language, say
 from kiosk.prompts import POOL, TURNS
-from kiosk.tries import USED_UP, Tries
+from kiosk.tries import UNASKED, USED_UP, Tries
 from kiosk.values import CameraEvent, Decision, Face, Frame, Lamp, Match, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
@@ -337,6 +337,8 @@ class Station:
                 decision = replace(decision, reasons=(used_up, *others))
             elif asked or decision.decision in ("unknown", "refused"):
                 tries.failed(person, now_ms, decision.liveness.state == "attack")
+            else:
+                decision = replace(decision, reasons=(*decision.reasons, Reason(UNASKED)))
         saved = self._write_mark("refusal", record.refusal(decision, *self._circumstances(decision)))
         if self._mark is not None:
             self.refused(self._mark, decision.track)

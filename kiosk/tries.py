@@ -15,6 +15,8 @@ from protocol.entry import Entry
 
 DAY_MS = 86_400_000
 USED_UP = "too many tries"
+UNASKED = "nothing was asked"
+"""In a refusal of somebody undetermined who was shown no prompt: it is no try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Tries:
     def recall(self, entries: Iterable[Entry]) -> None:
         """Take over what the journal holds, in its order."""
         for entry in entries:
-            if entry.kind == "refusal" and USED_UP not in entry.body["reasons"]:
+            if entry.kind == "refusal" and not {USED_UP, UNASKED} & set(entry.body["reasons"]):
                 unknown = entry.body["decision"] == "unknown"
                 attack = entry.body["liveness"] == "attack"
                 self.failed("" if unknown else entry.body["person"] or "", entry.wall_ms, attack)

@@ -24,7 +24,7 @@ from kiosk.journal import Journal, JournalReader
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
-from kiosk.tries import USED_UP, Tries
+from kiosk.tries import UNASKED, USED_UP, Tries
 from kiosk.values import Face
 from protocol import entry
 from protocol.manifest import Manifest
@@ -222,7 +222,7 @@ def test_of_whom_nothing_can_be_asked_others_may_attest_at_once(serve, site):
     roster = replace(site.roster, prompt_sets=(PromptSet("", "", EILEEN, 8, ()),))
     entries, texts = serve("person=4?seed=2", replace(site, roster=roster))
     assert [one.kind for one in entries] == ["boot", "refusal"]
-    assert entries[1].body["reasons"] == ["no prompt can be asked of this person"]
+    assert entries[1].body["reasons"] == ["no prompt can be asked of this person", UNASKED]
     assert entries[1].body["prompt_set"] == 8
     assert "Eileen: a colleague and a supervisor may attest, look at the camera within 1 minute" in texts
     assert not any("Turn" in text or "Blink" in text for text in texts)

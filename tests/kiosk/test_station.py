@@ -24,6 +24,7 @@ from kiosk.tries import USED_UP, Tries
 from kiosk.values import Decision
 from protocol import entry
 from protocol.note import Signer
+from protocol.roster import PromptSet, Roster
 
 SIGNER = Signer.from_seed("hadir.example/device/K01", bytes(32))
 PERSON = "ab" * 16
@@ -184,6 +185,20 @@ def test_each_failed_try_counts_for_the_person_it_resembles(serve):
     run = serve("person=9?seed=2&prompts=off", tries=tries)
     assert run.decisions[0].decision == "undetermined"
     assert tries.count(PERSON, 1_790_000_000_000 + 20_000) == len(run.decisions)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_restart_counts_the_tries_that_were_counted_before_it(serve, site, asked):
+    tries, recalled = Tries(), Tries()
+    none = Roster(prompt_sets=(PromptSet("", "", PERSON, 8, ()),))
+    at = site if asked else replace(site, roster=none)
+    run = serve("person=9,stranger=6?seed=2&prompts=off", at=at, tries=tries)
+    assert bool(tries.count(PERSON, 1_790_000_000_000 + 20_000)) is asked
+    assert "refusal" in {found.kind for found in run.entries}
+    recalled.recall(run.entries)
+    later_ms = 1_790_000_000_000 + 20_000
+    for person in (PERSON, ""):
+        assert recalled.count(person, later_ms) == tries.count(person, later_ms)
 
 
 def test_what_cannot_be_saved_is_never_green(serve):

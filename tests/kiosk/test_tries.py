@@ -7,7 +7,7 @@ import pytest
 from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
 from kiosk.prompts import POOL, TURNS, guess_probability, light_guess_probability, plans, replacements
-from kiosk.tries import DAY_MS, USED_UP, Tries, TrySettings, chance
+from kiosk.tries import DAY_MS, UNASKED, USED_UP, Tries, TrySettings, chance
 from protocol.entry import Entry
 
 NOW = 1_790_000_000_000
@@ -77,6 +77,7 @@ def test_a_restart_remembers_what_the_journal_holds_and_counts_no_pause_as_a_try
             Entry("K01", 0, "boot", "0" * 32, 0, NOW, "free", {}),
             refusal(1, "p", ["no answer to blink"]),
             refusal(2, "p", [USED_UP]),
+            refusal(2, "p", ["nobody stayed for the prompts", UNASKED]),
             refusal(3, "p", [], "unknown"),
             refusal(4, "q", [], "refused", "attack"),
         ]
