@@ -110,6 +110,10 @@ class Attesting:
         """Whether this person's word is wanted: somebody else waits, and has not had it yet."""
         return self.person(now_ms) not in ("", witness) and witness not in {one.person for one in self._witnesses}
 
+    def involved(self) -> set[str]:
+        """Who is waited for, and who attested so far."""
+        return {self._person, *(one.person for one in self._witnesses)}
+
     def attest(self, witness: Witness, now_ms: int) -> Attested | None:
         """Take a witness's word; what it makes, once a colleague and a supervisor have given theirs."""
         person, span_ms = self.person(now_ms), 1000 * self.settings.open_s

@@ -37,6 +37,12 @@ class Site:
     roster: Roster = field(default_factory=Roster)
     office: Templates | None = None
 
+    def alike(self, person: str) -> set[str]:
+        """Whom the gallery does not tell from this person, or the office's wider threshold."""
+        parts = [part.alike for part in (self.templates, self.office) if part is not None]
+        listed = {other for part in parts for other in part.get(person, ())}
+        return listed | {one for part in parts for one, others in part.items() if person in others}
+
     @property
     def attests(self) -> bool:
         """Whether marks may be attested here: the manifest lets them count."""

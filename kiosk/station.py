@@ -269,10 +269,10 @@ class Station:
         if self._tries is None:
             return None
         now_ms = self._clock.read().wall_ms
-        wait_s = self._tries.wait_s(person, now_ms)
+        wait_s = self._tries.wait_s(person, now_ms, self.site.alike(person))
         if wait_s > 0:
             return visit.turn_away(time_s, Reason(USED_UP, wait_s, unit=" s to wait"))
-        liveness.ask_more(self._tries.more_prompts(person, now_ms))
+        liveness.ask_more(self._tries.more_prompts(person, now_ms, self.site.alike(person)))
         return None
 
     def _watch_for_card(self, visit: Visit, frame: Frame) -> None:
@@ -326,11 +326,11 @@ class Station:
         if tries is not None:
             person = (match.person if match is not None and decision.decision != "unknown" else None) or ""
             now_ms = self._clock.read().wall_ms
-            wait_s = tries.wait_s(person, now_ms)
+            wait_s = tries.wait_s(person, now_ms, self.site.alike(person))
             if wait_s > 0:
                 boottime_ms, attestable = self._clock.read().boottime_ms, self._attestable(decision)
                 starts = bool(attestable) and not self._attesting.knows(attestable, boottime_ms)
-                if not tries.note(person, now_ms) and not starts:
+                if not tries.note(person, now_ms, self.site.alike(person)) and not starts:
                     return True
                 used_up = Reason(USED_UP, wait_s, unit=" s to wait")
                 others = tuple(reason for reason in decision.reasons if reason.name != USED_UP)
@@ -368,7 +368,7 @@ class Station:
         """Whether others may stand now for whom this decision leaves undecided; the try is kept."""
         now_ms, match = self._clock.read().boottime_ms, decision.match
         if decision.liveness.state == "attack" and match is not None and match.person is not None:
-            for posed_as in (match.person, *match.alike):
+            for posed_as in (match.person, *self.site.alike(match.person)):
                 self._attesting.attacked(posed_as, now_ms)
         person = self._attestable(decision)
         if not person:
@@ -396,12 +396,10 @@ class Station:
     def _ask_to_attest(self, decision: Decision, person: str) -> None:
         """Where somebody waits for witnesses: let this one, who was just seen live, say whether to be one.
 
-        Nobody stands for a look-alike of one's own: it may be the same person.
+        Nobody stands for a look-alike of one's own, nor beside one: it may be the same person.
         """
-        waits = self._attesting.person(self._clock.read().boottime_ms)
-        if self.site.templates is not None and waits in self.site.templates.alike.get(person, ()):
-            return
-        if self._attesting.may_attest(person, self._clock.read().boottime_ms):
+        now_ms = self._clock.read().boottime_ms
+        if self._attesting.may_attest(person, now_ms) and not self.site.alike(person) & self._attesting.involved():
             self._consent = Consent(decision.time_s, self._settings.attest)
 
     def _watch_consent(self, visit: Visit, consent: Consent, frame: Frame, face: Face) -> None:

@@ -6,7 +6,7 @@ a restart; nothing else is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kiosk.liveness import LivenessSettings
@@ -60,19 +60,20 @@ class Tries:
         self._attacked_ms = now_ms if attack else self._attacked_ms
         self._failed[person] = [*self._of_today(person, now_ms), now_ms]
 
-    def count(self, person: str, now_ms: int) -> int:
-        """Failed tries of the last 24 hours."""
-        return len(self._of_today(person, now_ms))
+    def count(self, person: str, now_ms: int, alike: Collection[str] = ()) -> int:
+        """Failed tries of the last 24 hours; here as below with those of whoever is `alike`, because nobody knows whose
+        a look-alike's try was."""
+        return len(self._of_today(person, now_ms, alike))
 
-    def more_prompts(self, person: str, now_ms: int) -> int:
+    def more_prompts(self, person: str, now_ms: int, alike: Collection[str] = ()) -> int:
         """Prompts to ask in addition, because of what failed."""
         limits = self.settings
         alarmed = self._attacked_ms is not None and 0 <= now_ms - self._attacked_ms <= 1000 * limits.alarm_s
-        return min((self.count(person, now_ms) + alarmed) * limits.more_prompts, limits.most_more)
+        return min((self.count(person, now_ms, alike) + alarmed) * limits.more_prompts, limits.most_more)
 
-    def wait_s(self, person: str, now_ms: int) -> float:
+    def wait_s(self, person: str, now_ms: int, alike: Collection[str] = ()) -> float:
         """Seconds until this person may try again; 0 when now."""
-        failed, limits = self._of_today(person, now_ms), self.settings
+        failed, limits = self._of_today(person, now_ms, alike), self.settings
         if not failed:
             return 0.0
         pause_ends_ms = failed[-1] + round(1000 * limits.pause_s)
@@ -85,15 +86,16 @@ class Tries:
             ends_ms = pause_ends_ms if len(failed) >= limits.before_pause else 0
         return max(0.0, (ends_ms - now_ms) / 1000)
 
-    def note(self, person: str, now_ms: int) -> bool:
+    def note(self, person: str, now_ms: int, alike: Collection[str] = ()) -> bool:
         """Whether the present pause is yet to be written down: one line for each, not one for each who comes."""
-        latest = self._failed[person][-1] if self._of_today(person, now_ms) else 0
+        latest = max(self._of_today(person, now_ms, alike), default=0)
         fresh = self._noted.get(person) != latest
         self._noted[person] = latest
         return fresh
 
-    def _of_today(self, person: str, now_ms: int) -> list[int]:
-        return [at for at in self._failed.get(person, []) if now_ms - at < DAY_MS]
+    def _of_today(self, person: str, now_ms: int, alike: Collection[str] = ()) -> list[int]:
+        failed = (at for one in {person, *alike} for at in self._failed.get(one, []))
+        return sorted(at for at in failed if now_ms - at < DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from kiosk.journal import Journal, JournalReader
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
 from kiosk.station import Station, StationSettings
-from kiosk.tries import UNASKED, USED_UP, Tries
+from kiosk.tries import UNASKED, USED_UP, Tries, TrySettings
 from kiosk.values import Face
 from protocol import entry
 from protocol.manifest import Manifest
@@ -226,6 +226,17 @@ def test_of_whom_nothing_can_be_asked_others_may_attest_at_once(serve, site):
     assert entries[1].body["prompt_set"] == 8
     assert "Eileen: a colleague and a supervisor may attest, look at the camera within 1 minute" in texts
     assert not any("Turn" in text or "Blink" in text for text in texts)
+
+
+@pytest.mark.parametrize("pair", [(EILEEN, ANI), (RUDI, EILEEN), (ANI, RUDI)])
+def test_nobody_whom_the_office_takes_for_another_who_is_involved_gives_a_word(serve, site, pair):
+    """The gallery tells both apart, so that no card is asked of them; the office's wider threshold does not."""
+    office = replace(site.templates, alike={pair[0]: (pair[1],)})
+    lenient = Tries(TrySettings(before_pause=9, more_prompts=0))  # else the tries of one would keep the other waiting
+    entries, _ = serve("still=14,still=14,stranger:1=16,stranger:2=16?seed=2", replace(site, office=office), lenient)
+    kinds = [one.kind for one in entries]
+    assert "presence" in kinds
+    assert "attested" not in kinds
 
 
 def used_up():

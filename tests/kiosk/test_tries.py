@@ -42,6 +42,19 @@ def test_one_persons_tries_are_not_anothers():
     assert tries.wait_s("q", now) == 0
 
 
+def test_a_try_of_one_of_two_who_are_alike_counts_for_both():
+    tries, now = failing(3)
+    tries.failed("q", now + 70_000)
+    tries.failed("q", now + 140_000)
+    now += 150_000
+    for person, other in (("p", "q"), ("q", "p")):
+        assert tries.count(person, now, {other}) == LIMITS.a_day
+        assert tries.wait_s(person, now, {other}) > 3600
+        assert tries.more_prompts(person, now, {other}) == LIMITS.most_more
+    assert tries.wait_s("r", now) == 0
+    assert [tries.note(person, now, {"p", "q"}) for person in ("p", "p")] == [True, False]
+
+
 def test_faces_that_are_not_known_pause_only_after_many_in_a_short_time():
     tries, now = failing(LIMITS.unknown_before_pause, person="", step_ms=1000)
     assert tries.wait_s("", now) == LIMITS.pause_s
