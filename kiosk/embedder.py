@@ -26,6 +26,7 @@ from kiosk.errors import ModelError
 
 Box = tuple[int, int, int, int]
 Key = tuple[int, int]
+"""Number of a visit, and of the picture in it."""
 
 # The mesh's box (brow to chin, side to side) against the box of dlib's own detector, whose landmarks expect it:
 # square, this much larger than the box's geometric mean and higher by this share (medians over 97 photos; the

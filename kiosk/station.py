@@ -89,6 +89,7 @@ class Station:
         self._tries = (tries or Tries()) if journal is not None else None
         self._steps = StepDetector()
         self._visit: Visit | None = None
+        self._visits = 0  # begun so far: embeddings carry it, so that one of an earlier visit is told
         self._seen_s = 0.0
         self._attempts = 0
         self._prompt: Prompt | None = None
@@ -184,7 +185,7 @@ class Station:
         visit.compute_ms["faces"] += faces_ms
         number = visit.observe(frame, face, scene.others)
         if number is not None and face is not None:
-            self._embed(visit, number, frame, face)
+            self._embed(number, frame, face)
         self._collect(wait=not self._camera.live)
         decision = self._admit(visit, frame.time_s)
         self._watch_for_card(visit, frame)
@@ -193,15 +194,15 @@ class Station:
         if decision is not None:
             self._decided(decision, visit.asked)
 
-    def _embed(self, visit: Visit, number: int, frame: Frame, face: Face) -> None:
-        self._embedder.submit((visit.track, number), frame.image, face.box)
+    def _embed(self, number: int, frame: Frame, face: Face) -> None:
+        self._embedder.submit((self._visits, number), frame.image, face.box)
         self.embeddings += 1
 
     def _is_replaced(self, visit: Visit, frame: Frame, face: Face) -> bool:
         """Whether the next in the queue stands there, whom the tracker took for the one who was served."""
         number = visit.look_who_stays(frame, face)
         if number is not None:
-            self._embed(visit, number, frame, face)
+            self._embed(number, frame, face)
         self._collect(wait=not self._camera.live)
         return visit.stays is False
 
@@ -214,6 +215,7 @@ class Station:
         if liveness is not None:
             liveness.held = True
         presented_s = None if self._visit is None or self._visit.track != track else self._visit.presented_s
+        self._visits += 1
         self._visit = Visit(track, time_s, liveness, self._settings.visit)
         self._visit.presented_s = presented_s
         self._seen_s = time_s
@@ -242,7 +244,7 @@ class Station:
         visit = visit or self._visit
         while True:
             for embedding in self._embedder.poll(0.5 if wait else 0.0):
-                if visit is not None and visit.track == embedding.key[0] and self.site.templates is not None:
+                if visit is not None and embedding.key[0] == self._visits and self.site.templates is not None:
                     visit.add(embedding, self.site.templates, self.site.office)
             if not wait or not self._embedder.pending:
                 return
@@ -419,7 +421,7 @@ class Station:
             return
         if progress == "answered" and waits:
             consent.answered = True
-            self._embed(visit, visit.look(time_s), frame, face)
+            self._embed(visit.look(time_s), frame, face)
         else:
             self._consent, self._result_until_s = None, time_s
 

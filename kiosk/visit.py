@@ -127,8 +127,6 @@ class Visit:
 
     def add(self, embedding: Embedding, templates: Templates, office: Templates | None = None) -> None:
         """An answer of the embedder, and with it a new look at who this is; `office`: as of `search_site`."""
-        if embedding.key[1] not in self._submitted:  # of the visit before, on the same track
-            return
         time_s, identifies = self._submitted[embedding.key[1]]
         self.compute_ms["embed"] += embedding.ms
         looked = embedding.key[1] == self._looking

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.queue import Delayed
 from kiosk.camera import open_camera
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import DlibEmbedder, InlineEmbedder
+from kiosk.embedder import DlibEmbedder
 from kiosk.errors import CameraStalled, JournalError
 from kiosk.faces import FaceTracker
 from kiosk.gallery import Site
@@ -57,6 +58,8 @@ class Watched:
     journal: Path
     lamps: list[tuple[str, int]] = field(default_factory=list)
     stall_at: int = -1
+    live: bool = False
+    now_s: float = 0.0
 
     def __getattr__(self, name):
         return getattr(self.camera, name)
@@ -66,7 +69,9 @@ class Watched:
             self.stall_at = -1
             raise CameraStalled("the camera sim: gave no frame for 2 s")
         self.stall_at -= 1
-        return self.camera.read(timeout_s)
+        frame = self.camera.read(timeout_s)
+        self.now_s = self.now_s if frame is None else frame.time_s
+        return frame
 
     def tell(self, event):
         if event.event == "lamp":
@@ -85,13 +90,15 @@ class Run:
     lamps: list[tuple[str, int]]
     texts: list[str]
     refused: list[tuple[int, int]]
+    keys: list[tuple[int, int]]
 
 
 @pytest.fixture
 def serve(tmp_path, site, embedder, monkeypatch):
-    def run(script, broken=False, stall_at=-1, at=site, tries=None, tracker_of=FaceTracker):
+    def run(script, broken=False, stall_at=-1, at=site, tries=None, tracker_of=FaceTracker, late_s=None):
         path = tmp_path / "journal.db"
-        camera = Watched(open_camera(f"sim:{script}"), path, stall_at=stall_at)
+        camera = Watched(open_camera(f"sim:{script}"), path, stall_at=stall_at, live=late_s is not None)
+        slow = Slow(embedder, camera, late_s or 0.0)
         clock = FrameClock(1_790_000_000_000)
         journal = Journal(path, "K01", SIGNER, clock)
         decisions, texts = [], []
@@ -106,7 +113,7 @@ def serve(tmp_path, site, embedder, monkeypatch):
         station = Station(
             camera,
             tracker,
-            InlineEmbedder(lambda: embedder),
+            slow,
             indicator,
             clock,
             at,
@@ -123,7 +130,7 @@ def serve(tmp_path, site, embedder, monkeypatch):
         entries = [entry.decode(data) for data in reader.read(0, 1000)]
         for part in (reader, journal, indicator, tracker, camera):
             part.close()
-        return Run(decisions, entries, camera.lamps, texts, refused)
+        return Run(decisions, entries, camera.lamps, texts, refused, slow.keys)
 
     return run
 
@@ -167,6 +174,27 @@ def test_who_steps_up_on_the_track_of_the_one_before_is_served_all_the_same(serv
     run = serve("person=14,stranger=9?seed=2&gap=-1", tracker_of=Merging)
     assert [decision.decision for decision in run.decisions] == ["granted", "unknown"]
     assert [found.body.get("person") for found in run.entries[1:]] == [PERSON, None]
+
+
+class Slow(Delayed):
+    """Notes what was submitted under which number."""
+
+    def __init__(self, engine, camera, each_s):
+        super().__init__(engine, camera, each_s)
+        self.keys = []
+
+    def submit(self, key, image, box):
+        self.keys.append(key)
+        super().submit(key, image, box)
+
+
+@pytest.mark.parametrize("late_s", [0.1, 0.3])
+def test_a_live_camera_waits_for_no_embedder_and_a_late_answer_never_counts_for_the_next_visit(serve, late_s):
+    run = serve("person=14,stranger=9?seed=2&gap=-1", tracker_of=Merging, late_s=late_s)
+    assert [decision.decision for decision in run.decisions] == ["granted", "unknown"]
+    assert [found.body.get("person") for found in run.entries[1:]] == [PERSON, None]
+    assert len({visit for visit, _ in run.keys}) >= 2
+    assert len(set(run.keys)) == len(run.keys), "on one track two pictures had the same number"
 
 
 def test_whose_tries_are_used_up_is_asked_nothing_and_gets_one_line(serve):
