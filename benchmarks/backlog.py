@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 from benchmarks.journal_append import fill
 from kiosk.clock import SystemClock
-from kiosk.device import Device, load_device, load_or_make_keys, save_claim
-from kiosk.journal import JournalReader
+from kiosk.records.journal import JournalReader
 from kiosk.sync import Syncer
-from kiosk.transport import Answer
+from kiosk.uplink.device import Device, load_device, load_or_make_keys, save_claim
+from kiosk.uplink.transport import Answer
 from protocol.batch import unpack
 from protocol.checkpoint import open_checkpoint
 from protocol.cursor import Cursor

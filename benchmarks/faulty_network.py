@@ -22,13 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.journal_append import fill
-from kiosk import outbox
-from kiosk.claiming import claim
 from kiosk.clock import SystemClock
-from kiosk.device import load_device
-from kiosk.journal import JournalReader
+from kiosk.records import outbox
+from kiosk.records.journal import JournalReader
 from kiosk.sync import Syncer
-from kiosk.syncstate import SyncState
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import load_device
+from kiosk.uplink.syncstate import SyncState
 from protocol.batch import unpack
 from protocol.errors import ProtocolError
 from server import services

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.audit_verify import presence
 from kiosk.clock import SystemClock
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from protocol.checkpoint import Checkpoint
 from protocol.merkle import Frontier
 from protocol.note import Signer

@@ -20,18 +20,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.appliance.indicator import Indicator
 from kiosk.camera import open_camera
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.stills import look_at
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import Box, DlibEmbedder, Embedding, Key, cut
-from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
+from kiosk.pad.light import LightSettings
+from kiosk.recognition.embedder import Box, DlibEmbedder, Embedding, Key, cut
+from kiosk.recognition.gallery import Site
 from kiosk.station import Station, StationSettings
-from kiosk.stills import look_at
 from kiosk.values import CameraEvent, Decision, Frame
 
 MACHINES = {"this machine": 1.0, "Pi 5 (estimate)": 2.0, "Pi 4 (estimate)": 4.6}

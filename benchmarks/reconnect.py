@@ -33,7 +33,7 @@ from server.config import ServerConfig
 from server.devices.models import devices, entries, flags, logs
 
 ANSWER_S = 30.0
-"""So long the kiosk's sync waits for an answer (`kiosk/transport.py`)."""
+"""So long the kiosk's sync waits for an answer (`kiosk/uplink/transport.py`)."""
 EVERY_S = 15.0
 """Between two contacts, from which the waits after failures double (`kiosk/config.py`)."""
 

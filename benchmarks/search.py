@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kiosk.station  # noqa: F401  # what a station imports counts into its size
-from kiosk.device import load_device, load_or_make_keys, save_claim
-from kiosk.embedder import DlibEmbedder, cut
-from kiosk.faces import FaceTracker
-from kiosk.gallery import GalleryStore
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.stills import look_at
 from kiosk.matcher import Templates, search
-from kiosk.stills import look_at
+from kiosk.recognition.embedder import DlibEmbedder, cut
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.uplink.device import load_device, load_or_make_keys, save_claim
 from kiosk.values import Frame
 from protocol.gallery import Gallery, Person, seal
 from protocol.manifest import Delegation, GalleryReference, Manifest

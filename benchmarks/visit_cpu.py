@@ -19,16 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.queue import among_strangers
+from kiosk.appliance.indicator import Indicator
 from kiosk.camera import Camera, open_camera
+from kiosk.capture.faces import FaceTracker, Scene
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import DlibEmbedder, EmbedderWorker, Embedding, cut
-from kiosk.faces import FaceTracker, Scene
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
+from kiosk.pad.light import LightSettings
+from kiosk.recognition.embedder import DlibEmbedder, EmbedderWorker, Embedding, cut
+from kiosk.recognition.gallery import Site
 from kiosk.station import Station, StationSettings
 from kiosk.values import CameraEvent, Frame
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kiosk.answers import Answer, AnswerSettings, Measure, Progress, straight
+from kiosk.pad.answers import Answer, AnswerSettings, Measure, Progress, straight
 from kiosk.values import Face, Prompt
 
 CONSENT: Prompt = "come_closer"

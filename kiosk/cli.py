@@ -198,8 +198,8 @@ def _seconds(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from kiosk.appliance.running import run_station
     from kiosk.config import load_config
-    from kiosk.running import run_station
 
     def screen(lit: str, text: str) -> None:
         print(f"{lit or '-':6} {text}", flush=True)
@@ -215,23 +215,23 @@ def _sync(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from kiosk.carrying import export
     from kiosk.config import load_config
+    from kiosk.uplink.carrying import export
 
     print(export(load_config(options.config), options.stick))
 
 
 def _import(options: argparse.Namespace) -> None:
-    from kiosk.carrying import take
     from kiosk.config import load_config
+    from kiosk.uplink.carrying import take
 
     take(load_config(options.config), options.stick, print)
 
 
 def _claim(options: argparse.Namespace) -> None:
-    from kiosk.claiming import claim, read_label
     from kiosk.config import load_config
     from kiosk.errors import ClaimError
+    from kiosk.uplink.claiming import claim, read_label
 
     config = load_config(options.config)
     token = options.token
@@ -248,14 +248,14 @@ def _claim(options: argparse.Namespace) -> None:
 
 def _rotate_key(options: argparse.Namespace) -> None:
     from kiosk.config import load_config
-    from kiosk.rekeying import change_key
+    from kiosk.uplink.rekeying import change_key
 
     print(change_key(load_config(options.config).state_dir))
 
 
 def _bind_key(options: argparse.Namespace) -> None:
     from kiosk.config import load_config
-    from kiosk.sealing import bind
+    from kiosk.recognition.sealing import bind
 
     name = bind(load_config(options.config).state_dir / "keys")
     print(f"the gallery's key is kept under the {name} from now on; what was on the card before may be found on it")
@@ -263,7 +263,7 @@ def _bind_key(options: argparse.Namespace) -> None:
 
 def _enrol(options: argparse.Namespace) -> None:
     from kiosk.config import load_config
-    from kiosk.enrolling import enrol
+    from kiosk.enrol.enrolling import enrol
 
     config = load_config(options.config)
     print(
@@ -274,8 +274,8 @@ def _enrol(options: argparse.Namespace) -> None:
 
 
 def _enrol_photos(options: argparse.Namespace) -> None:
-    from kiosk.bulk import enrol_photos
-    from kiosk.embedder import open_embedder
+    from kiosk.enrol.bulk import enrol_photos
+    from kiosk.recognition.embedder import open_embedder
 
     embedder = open_embedder(options.embedder, options.models)()
     count = enrol_photos(options.table, options.archive, options.out, embedder, print)
@@ -283,8 +283,8 @@ def _enrol_photos(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    from kiosk.appliance.health import status
     from kiosk.config import load_config
-    from kiosk.health import status
 
     facts = status(load_config(options.config))
     if options.json:
@@ -300,8 +300,8 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _latest(options: argparse.Namespace) -> None:
+    from kiosk.appliance.latest import as_text, latest
     from kiosk.config import load_config
-    from kiosk.latest import as_text, latest
 
     visits = latest(load_config(options.config), options.count)
     print(json.dumps(visits) if options.json else as_text(visits))
@@ -311,7 +311,7 @@ def _review_list(options: argparse.Namespace) -> None:
     from datetime import datetime
 
     from kiosk.config import load_config
-    from kiosk.review import kept
+    from kiosk.records.review import kept
 
     for one in kept(load_config(options.config).state_dir):
         taken = datetime.fromtimestamp(one.wall_ms / 1000).astimezone()
@@ -319,10 +319,10 @@ def _review_list(options: argparse.Namespace) -> None:
 
 
 def _review_show(options: argparse.Namespace) -> None:
+    from kiosk.appliance.control import ask
     from kiosk.config import load_config
-    from kiosk.control import ask
-    from kiosk.device import load_device
-    from kiosk.review import look, write_new
+    from kiosk.records.review import look, write_new
+    from kiosk.uplink.device import load_device
 
     state_dir = load_config(options.config).state_dir
     picture = look(state_dir, load_device(state_dir).name, options.entry, options.key)
@@ -336,27 +336,27 @@ def _review_show(options: argparse.Namespace) -> None:
 
 
 def _review_key(options: argparse.Namespace) -> None:
-    from kiosk.review import make_key
+    from kiosk.records.review import make_key
 
     print(make_key(options.out))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from kiosk.calibrating import calibrate
     from kiosk.config import load_config
+    from kiosk.recognition.calibrating import calibrate
 
     print("\n".join(calibrate(load_config(options.config))))
 
 
 def _health(options: argparse.Namespace) -> None:
+    from kiosk.appliance.health import write_health
     from kiosk.config import load_config
-    from kiosk.health import write_health
 
     print(json.dumps(write_health(load_config(options.config))))
 
 
 def _replay(options: argparse.Namespace) -> None:
-    from kiosk.replay import ReplayOptions, replay
+    from kiosk.appliance.replay import ReplayOptions, replay
 
     if options.gallery is None and options.enrol_from_first is None:
         raise KioskError("replay needs somebody to know: give --gallery DIR or --enrol-from-first SECONDS")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
+"""Indonesia's time zones, in hours ahead of UTC."""
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _YEAR_2026_MS = 1_767_225_600_000
 

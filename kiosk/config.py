@@ -9,8 +9,8 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from kiosk.cues import PassiveSettings
 from kiosk.errors import ConfigError
+from kiosk.pad.cues import PassiveSettings
 from protocol.settings import SettingsError, read_settings
 
 

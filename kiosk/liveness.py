@@ -16,13 +16,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.answers import Answer, AnswerSettings, Measure, straight
-from kiosk.blinks import Blink
-from kiosk.cues import PassiveSettings
-from kiosk.depth import Depth, DepthSettings
-from kiosk.light import LightAnswer, LightCode, LightSettings
-from kiosk.passive import Passive
-from kiosk.prompts import POOL, TURNS, plans, replacements
+from kiosk.pad.answers import Answer, AnswerSettings, Measure, straight
+from kiosk.pad.blinks import Blink
+from kiosk.pad.cues import PassiveSettings
+from kiosk.pad.depth import Depth, DepthSettings
+from kiosk.pad.light import LightAnswer, LightCode, LightSettings
+from kiosk.pad.passive import Passive
+from kiosk.pad.prompts import POOL, TURNS, plans, replacements
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
 # Poses that speak against a shot, but not against measuring where the person is.

@@ -9,21 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from kiosk import __version__, record
+from kiosk import __version__
+from kiosk.appliance.indicator import Indicator
+from kiosk.appliance.messages import Language, say
 from kiosk.attesting import Attesting, AttestSettings, Consent, Try, Witness
 from kiosk.camera import Camera
-from kiosk.cards import NOT_ISSUED, CardCheck, CardReader, CardSettings
-from kiosk.clock import Clock, FrameClock, StepDetector
-from kiosk.embedder import EmbedderWorker, InlineEmbedder
+from kiosk.capture.faces import FaceTracker
+from kiosk.clock import ZONES, Clock, FrameClock, StepDetector
 from kiosk.errors import CameraError, CameraStalled, JournalError
-from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.journal import Journal
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.messages import Language, say
-from kiosk.prompts import POOL, TURNS
-from kiosk.tries import UNASKED, USED_UP, Tries
+from kiosk.pad.prompts import POOL, TURNS
+from kiosk.pad.tries import UNASKED, USED_UP, Tries
+from kiosk.recognition.cards import NOT_ISSUED, CardCheck, CardReader, CardSettings
+from kiosk.recognition.embedder import EmbedderWorker, InlineEmbedder
+from kiosk.recognition.gallery import Site
+from kiosk.records import record
+from kiosk.records.journal import Journal
 from kiosk.values import CameraEvent, Decision, Face, Frame, Lamp, Match, Prompt, Reason
 from kiosk.visit import Visit, VisitSettings
 
@@ -35,7 +36,6 @@ _HINT_AFTER_S = 0.7
 # After a decision it is enough to look now and then whether the person is still there.
 _IDLE_EVERY = 3
 _NOT_ASKED = "no prompt can be asked of this person"
-ZONES = {"WIB": 7, "WITA": 8, "WIT": 9}
 
 
 @dataclass(frozen=True, slots=True)

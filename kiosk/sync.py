@@ -12,16 +12,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kiosk.appliance.control import ask
+from kiosk.appliance.service import notify, stopping
 from kiosk.clock import Clock, Reading, SystemClock
 from kiosk.config import KioskConfig
-from kiosk.control import ask
-from kiosk.device import Device, adopt_delegation, adopt_roots, load_device
 from kiosk.errors import KioskError, SyncError
-from kiosk.gallery import GalleryStore
-from kiosk.outbox import Outbox
-from kiosk.service import notify, stopping
-from kiosk.syncstate import MAX_TIME_MS, SyncState
-from kiosk.transport import REQUEST_S, Answer, NotRecognised, ServerBusy, Transport
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.outbox import Outbox
+from kiosk.uplink.device import Device, adopt_delegation, adopt_roots, load_device
+from kiosk.uplink.syncstate import MAX_TIME_MS, SyncState
+from kiosk.uplink.transport import REQUEST_S, Answer, NotRecognised, ServerBusy, Transport
 from protocol import canonical, entry
 from protocol.batch import MAX_HEADER, Batch, pack
 from protocol.checkpoint import Checkpoint

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.cards import CardCheck
-from kiosk.embedder import Embedding
 from kiosk.liveness import Liveness
 from kiosk.matcher import Templates, search_site, verify
+from kiosk.recognition.cards import CardCheck
+from kiosk.recognition.embedder import Embedding
 from kiosk.values import Decision, Face, Frame, LivenessVerdict, Match, Outcome, Reason
 
 NOT_CHECKED = LivenessVerdict("not_checked", (Reason("liveness was switched off"),))

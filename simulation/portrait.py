@@ -38,7 +38,7 @@ def prepare(image: Picture) -> Portrait:
     """Find the outline and the mesh of the one face in `image` (BGR). Raises `ValueError` where there is none."""
     import mediapipe
 
-    from kiosk.faces import silent_stderr
+    from kiosk.capture.faces import silent_stderr
 
     rgb = np.ascontiguousarray(image[:, :, ::-1])
     height, width = image.shape[:2]

@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from kiosk.claiming import claim
-from kiosk.device import Device, load_device
 from kiosk.errors import SyncError
-from kiosk.transport import Answer, Transport
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import Device, load_device
+from kiosk.uplink.transport import Answer, Transport
 from protocol.batch import FULL_ENTRIES, Batch, pack
 from protocol.checkpoint import Checkpoint
 from protocol.cursor import Cursor, open_cursor

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kiosk.cli import main as kiosk_main
-from kiosk.embedder import DlibEmbedder
-from kiosk.journal import JournalReader
+from kiosk.recognition.embedder import DlibEmbedder
+from kiosk.records.journal import JournalReader
 from protocol import entry
 from server.cli import main as server_main
 from simulation import office

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk import quality
-from kiosk.embedder import DlibEmbedder, Embedder, cut
+from kiosk.appliance.replay import PHOTO_SUFFIXES
+from kiosk.capture import quality
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.stills import Still, against, against_enrolling, look_at, read_still
 from kiosk.errors import EnrolmentError
-from kiosk.faces import FaceTracker
-from kiosk.replay import PHOTO_SUFFIXES
-from kiosk.stills import Still, against, against_enrolling, look_at, read_still
+from kiosk.recognition.embedder import DlibEmbedder, Embedder, cut
 from kiosk.values import Reason
 from simulation.evaluate.degrade import degrade
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk import geometry
+from kiosk.capture import geometry
 from simulation.head import rotation
 
 Picture = NDArray[np.uint8]

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from kiosk import geometry
 from kiosk.cameras.film import Film, open_film
-from kiosk.depth import Depth, DepthSettings
+from kiosk.capture import geometry
+from kiosk.capture.faces import FaceTracker
 from kiosk.errors import KioskError
-from kiosk.faces import FaceTracker
+from kiosk.pad.depth import Depth, DepthSettings
 from kiosk.values import Face, Frame
 from simulation.actors import random_for
 from simulation.evaluate.counts import clopper_pearson

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from kiosk import quality
-from kiosk.embedder import Factory, cut, open_embedder
+from kiosk.capture import quality
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.stills import against, read_still
 from kiosk.errors import EnrolmentError
-from kiosk.faces import FaceTracker
-from kiosk.stills import against, read_still
+from kiosk.recognition.embedder import Factory, cut, open_embedder
 from simulation.evaluate import rates
 from simulation.evaluate.captures import Capture, Shot, half_of, people_in
 from simulation.evaluate.verify import pairs_of

@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
-from kiosk.prompts import POOL, TURNS
-from kiosk.tries import chance
+from kiosk.pad.light import LightSettings
+from kiosk.pad.prompts import POOL, TURNS
+from kiosk.pad.tries import chance
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kiosk import __version__
-from kiosk.cues import ABOVE, Model
 from kiosk.errors import KioskError
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
-from kiosk.tries import chance
+from kiosk.pad.cues import ABOVE, Model
+from kiosk.pad.light import LightSettings
+from kiosk.pad.tries import chance
 from simulation.evaluate import recordings
 from simulation.evaluate.instruments import LIVING, NOT_CLAIMED, SPECIES, identities, plan
 from simulation.evaluate.pad import COMBINED, Cue, Shown, curves, draw_curves, table, total

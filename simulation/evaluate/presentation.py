@@ -10,16 +10,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.appliance.indicator import Indicator
 from kiosk.camera import open_camera
+from kiosk.capture.faces import FaceTracker
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import DlibEmbedder, InlineEmbedder
-from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.light import LightSettings
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
+from kiosk.pad.light import LightSettings
+from kiosk.recognition.embedder import DlibEmbedder, InlineEmbedder
+from kiosk.recognition.gallery import Site
 from kiosk.station import Station, StationSettings
 from kiosk.values import Decision
 

@@ -19,21 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from kiosk import geometry
-from kiosk.answers import AnswerSettings
-from kiosk.blinks import Blink
 from kiosk.cameras.film import open_film
 from kiosk.cameras.newest import Loop
-from kiosk.cues import ABOVE, Model, PassiveSettings
-from kiosk.depth import Depth, DepthSettings
-from kiosk.embedder import DlibEmbedder
+from kiosk.capture import geometry
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.photos import read_photo
+from kiosk.capture.stills import seek
 from kiosk.errors import KioskError
-from kiosk.faces import FaceTracker
-from kiosk.light import LightSettings
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.passive import Passive, speaks
-from kiosk.photos import read_photo
-from kiosk.stills import seek
+from kiosk.pad.answers import AnswerSettings
+from kiosk.pad.blinks import Blink
+from kiosk.pad.cues import ABOVE, Model, PassiveSettings
+from kiosk.pad.depth import Depth, DepthSettings
+from kiosk.pad.light import LightSettings
+from kiosk.pad.passive import Passive, speaks
+from kiosk.recognition.embedder import DlibEmbedder
 from kiosk.values import Face, Frame, LivenessVerdict, Reason
 from simulation.evaluate.pad import COMBINED, LIVING, Cue, Shown, Verdict, combined
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.embedder import Described, DlibEmbedder
-from kiosk.enrolment import ShotReport, without_outliers
+from kiosk.enrol.enrolment import ShotReport, without_outliers
 from kiosk.matcher import Templates, calibration_of, search
+from kiosk.recognition.embedder import Described, DlibEmbedder
 from kiosk.values import Match
 from protocol.calibration import Calibration
 from simulation.evaluate.captures import Capture

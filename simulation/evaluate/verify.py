@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kiosk.embedder import open_embedder
 from kiosk.errors import EnrolmentError
+from kiosk.recognition.embedder import open_embedder
 from protocol.calibration import STATED_THRESHOLD
 from simulation.evaluate import rates
 from simulation.evaluate.captures import Capture, add_embedder, capture, counted, half_of, people_in

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit.__main__ import open_source, verify
-from kiosk import record
-from kiosk.claiming import claim
 from kiosk.clock import SystemClock
-from kiosk.device import Device, load_device
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal, JournalReader
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records import record
+from kiosk.records.journal import Journal, JournalReader
 from kiosk.sync import Progress, Syncer
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import Device, load_device
 from kiosk.values import Decision, LivenessVerdict, Match, Reason
 
 _KIOSK = Path("/var/lib/hadir-kiosk")

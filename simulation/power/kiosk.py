@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from kiosk import device as devices
-from kiosk import rekeying
 from kiosk.clock import FrameClock
-from kiosk.device import Device
 from kiosk.errors import JournalError
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal, JournalReader
-from kiosk.pruning import DAY_MS
-from kiosk.syncstate import SyncState
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.journal import Journal, JournalReader
+from kiosk.records.pruning import DAY_MS
+from kiosk.uplink import device as devices
+from kiosk.uplink import rekeying
+from kiosk.uplink.device import Device
+from kiosk.uplink.syncstate import SyncState
 from protocol.cursor import Cursor
 from protocol.gallery import Gallery, Person, seal
 from protocol.manifest import Delegation, GalleryReference, Manifest

@@ -12,7 +12,7 @@ from typing import Any
 
 from audit.__main__ import main
 from kiosk.clock import FrameClock
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from protocol.checkpoint import Checkpoint
 from protocol.entry import Entry
 from protocol.merkle import Frontier

@@ -10,7 +10,7 @@ from honest import ServerFile, entry_bytes, hadir_audit, journal_file, server_fi
 
 from audit.remote import remote_logs
 from kiosk.clock import FrameClock
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from protocol import gallery, keychange
 from protocol.checkpoint import Checkpoint
 from protocol.entry import Entry

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audit.verify import DeviceLog, verify_log
 from kiosk.clock import FrameClock
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from protocol.checkpoint import Checkpoint
 from protocol.merkle import Frontier
 

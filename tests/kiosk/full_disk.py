@@ -13,13 +13,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from kiosk.appliance.indicator import Indicator
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import InlineEmbedder
 from kiosk.errors import JournalError
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.journal import Journal
+from kiosk.recognition.embedder import InlineEmbedder
+from kiosk.recognition.gallery import Site
+from kiosk.records.journal import Journal
 from kiosk.station import Station, StationSettings
 from kiosk.values import Frame
 from protocol.note import Signer

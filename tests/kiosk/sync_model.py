@@ -36,14 +36,14 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from sqlalchemy import select
 from urllib3 import HTTPResponse
 
-from kiosk.claiming import claim
 from kiosk.clock import FrameClock
-from kiosk.device import load_device
 from kiosk.errors import GalleryError, JournalError, KioskError, SyncError
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal, JournalReader
-from kiosk.pruning import DAY_MS, prune
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.journal import Journal, JournalReader
+from kiosk.records.pruning import DAY_MS, prune
 from kiosk.sync import Syncer
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import load_device
 from protocol.merkle import Frontier
 from server import services
 from server.app import create_app
@@ -171,7 +171,7 @@ class SyncModel(RuleBasedStateMachine):
         # Boot ids, nonces, epochs: of random ones the same story would not write the same pages.
         drawn = random.Random(0)
         self.stack.enter_context(patch("secrets.token_hex", lambda count: drawn.randbytes(count).hex()))
-        self.stack.enter_context(patch("kiosk.outbox.BATCH_ENTRIES", BATCH_ENTRIES))
+        self.stack.enter_context(patch("kiosk.records.outbox.BATCH_ENTRIES", BATCH_ENTRIES))
         self.stack.enter_context(patch("kiosk.sync.ask", self._ask_station))
         recorder = self.stack.enter_context(recording(self.root))
         recorder.fault = self._on_disk

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.answers import AnswerSettings
+from kiosk.appliance.indicator import Indicator
 from kiosk.attesting import Attesting, AttestSettings, Consent, Try, Witness
 from kiosk.camera import open_camera
+from kiosk.capture.faces import FaceTracker
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import DlibEmbedder, InlineEmbedder
-from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.journal import Journal, JournalReader
 from kiosk.liveness import LivenessSettings
 from kiosk.matcher import Templates
+from kiosk.pad.answers import AnswerSettings
+from kiosk.pad.tries import UNASKED, USED_UP, Tries, TrySettings
+from kiosk.recognition.embedder import DlibEmbedder, InlineEmbedder
+from kiosk.recognition.gallery import Site
+from kiosk.records.journal import Journal, JournalReader
 from kiosk.station import Station, StationSettings
-from kiosk.tries import UNASKED, USED_UP, Tries, TrySettings
 from kiosk.values import Face
 from protocol import entry
 from protocol.manifest import Manifest

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kiosk.enrolment import enrol_from_photos
+from kiosk.enrol.enrolment import enrol_from_photos
 from kiosk.matcher import Templates, search
 from tests.kiosk.colours import Colours
 

@@ -4,9 +4,9 @@ from contextlib import closing
 
 import pytest
 
-from kiosk import running
+from kiosk.appliance import running
 from kiosk.clock import FrameClock, look_at_rtc
-from kiosk.journal import Journal, JournalReader
+from kiosk.records.journal import Journal, JournalReader
 from protocol import entry
 from protocol.note import Signer
 

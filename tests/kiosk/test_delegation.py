@@ -11,14 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kiosk.claiming import claim
 from kiosk.clock import FrameClock
-from kiosk.device import adopt_delegation, load_device
 from kiosk.errors import GalleryError, SyncError
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal
-from kiosk.pruning import DAY_MS, prune
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.journal import Journal
+from kiosk.records.pruning import DAY_MS, prune
 from kiosk.sync import Syncer
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import adopt_delegation, load_device
 from protocol.cursor import Cursor
 from protocol.errors import ProtocolError
 from protocol.manifest import Delegation, Manifest

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kiosk.answers import AnswerSettings
 from kiosk.camera import open_camera
-from kiosk.depth import DepthSettings
-from kiosk.faces import FaceTracker
-from kiosk.light import LightSettings
+from kiosk.capture.faces import FaceTracker
 from kiosk.liveness import Liveness, LivenessSettings
-from kiosk.prompts import TURNS
+from kiosk.pad.answers import AnswerSettings
+from kiosk.pad.depth import DepthSettings
+from kiosk.pad.light import LightSettings
+from kiosk.pad.prompts import TURNS
 from kiosk.values import CameraEvent, LivenessVerdict, Prompt
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.carrying import take
-from kiosk.claiming import claim
 from kiosk.clock import FrameClock, SystemClock
 from kiosk.config import KioskConfig
-from kiosk.device import adopt_delegation, adopt_roots, load_device
 from kiosk.errors import ClaimError
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal
-from kiosk.pruning import DAY_MS
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.journal import Journal
+from kiosk.records.pruning import DAY_MS
 from kiosk.sync import Syncer
+from kiosk.uplink.carrying import take
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import adopt_delegation, adopt_roots, load_device
 from protocol.errors import ProtocolError
 from protocol.manifest import Delegation
 from protocol.national import open_log_key

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from benchmarks.queue import Delayed
+from kiosk.appliance.indicator import Indicator
 from kiosk.camera import open_camera
+from kiosk.capture.faces import FaceTracker
 from kiosk.clock import FrameClock
 from kiosk.config import Pins
-from kiosk.embedder import DlibEmbedder
 from kiosk.errors import CameraStalled, JournalError
-from kiosk.faces import FaceTracker
-from kiosk.gallery import Site
-from kiosk.indicator import Indicator
-from kiosk.journal import Journal, JournalReader
 from kiosk.matcher import Templates
+from kiosk.pad.tries import USED_UP, Tries
+from kiosk.recognition.embedder import DlibEmbedder
+from kiosk.recognition.gallery import Site
+from kiosk.records.journal import Journal, JournalReader
 from kiosk.station import Station, StationSettings
-from kiosk.tries import USED_UP, Tries
 from kiosk.values import Decision
 from protocol import entry
 from protocol.note import Signer

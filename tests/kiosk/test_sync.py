@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from kiosk.claiming import claim
+from kiosk.appliance.control import ControlSocket
 from kiosk.clock import FrameClock
-from kiosk.control import ControlSocket
-from kiosk.device import Device, load_device
 from kiosk.errors import ClaimError, SyncError
-from kiosk.gallery import GalleryStore
-from kiosk.journal import Journal
-from kiosk.pruning import DAY_MS, prune
-from kiosk.rekeying import change_key
+from kiosk.recognition.gallery import GalleryStore
+from kiosk.records.journal import Journal
+from kiosk.records.pruning import DAY_MS, prune
 from kiosk.sync import PIECE_BYTES, Syncer, wait_after
-from kiosk.syncstate import SyncState
+from kiosk.uplink.claiming import claim
+from kiosk.uplink.device import Device, load_device
+from kiosk.uplink.rekeying import change_key
+from kiosk.uplink.syncstate import SyncState
 from protocol.cursor import open_cursor
 from protocol.manifest import GalleryReference, Manifest
 from protocol.merkle import EMPTY_ROOT
@@ -103,7 +103,7 @@ def test_a_contact_without_news_is_a_sign_of_life(kiosk):
 
 
 def test_a_long_backlog_goes_in_batches(kiosk, monkeypatch):
-    monkeypatch.setattr("kiosk.outbox.BATCH_ENTRIES", 7)
+    monkeypatch.setattr("kiosk.records.outbox.BATCH_ENTRIES", 7)
     for _ in range(19):
         kiosk.journal.append("camera", STALLED)
     assert [kiosk.contact().backlog for _ in range(3)] == [12, 5, 0]

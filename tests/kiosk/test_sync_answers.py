@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.clock import FrameClock
-from kiosk.device import Device
 from kiosk.errors import SyncError
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from kiosk.sync import Progress, Syncer
-from kiosk.transport import Answer, ServerBusy
+from kiosk.uplink.device import Device
+from kiosk.uplink.transport import Answer, ServerBusy
 from protocol import canonical
 from protocol.cursor import Cursor
 from protocol.manifest import Delegation, GalleryReference, Manifest

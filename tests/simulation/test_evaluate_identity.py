@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import quality
-from kiosk.faces import FaceTracker
-from kiosk.stills import against, look_at
+from kiosk.capture import quality
+from kiosk.capture.faces import FaceTracker
+from kiosk.capture.stills import against, look_at
 from simulation.evaluate import rates
 from simulation.evaluate.captures import Capture, Shot, counted, half_of, people_in
 from simulation.evaluate.degrade import KINDS, degrade

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.clock import FrameClock, SystemClock
-from kiosk.journal import Journal
+from kiosk.records.journal import Journal
 from protocol.note import Signer
 from simulation.machine import guest, system
 from simulation.machine.cuts import Heard, Outcome, Recording, judge

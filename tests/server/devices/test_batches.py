@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from kiosk import outbox
+from kiosk.records import outbox
 from protocol.batch import FULL_BYTES, FULL_ENTRIES, unpack
 from protocol.entry import MAX_BYTES
 from protocol.merkle import EMPTY_ROOT, Frontier

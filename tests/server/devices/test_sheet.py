@@ -11,7 +11,7 @@ from harness import Kiosk, Server, claimed_kiosk
 from pypdf import PdfReader
 
 from kiosk import cli
-from kiosk.device import load_device
+from kiosk.uplink.device import load_device
 from protocol.claim import Token
 from server.devices import sheet
 

@@ -1,0 +1,1 @@
+"""Enrolment: templates of people, from guided poses or from photos in files."""
