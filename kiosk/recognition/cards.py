@@ -31,17 +31,24 @@ class CardSettings:
 
 
 class CardReader:
-    """Finds a QR code in a picture. It costs some ten milliseconds: only who was asked for a card is looked at so."""
+    """Finds a QR code in a picture. It costs some twenty milliseconds: only who was asked for a card is looked at so.
+
+    Of two detectors each misses a few codes in a hundred, whose pattern misleads it in every picture, and seldom both.
+    """
 
     def __init__(self) -> None:
-        self._detector = cv2.QRCodeDetector()
+        self._detectors = cv2.QRCodeDetectorAruco(), cv2.QRCodeDetector()
 
     def read(self, image: NDArray[np.uint8]) -> str:
         """The text of a code in a picture (height x width x 3); '' where none is seen well enough."""
-        try:
-            return str(self._detector.detectAndDecode(image)[0])
-        except (cv2.error, UnicodeError):  # a code of a kind that OpenCV cannot read, or that holds no text
-            return _UNREADABLE
+        unread = ""
+        for detector in self._detectors:
+            try:
+                if text := str(detector.detectAndDecode(image)[0]):
+                    return text
+            except (cv2.error, UnicodeError):  # a code of a kind that OpenCV cannot read, or that holds no text
+                unread = _UNREADABLE
+        return unread
 
 
 class CardCheck:

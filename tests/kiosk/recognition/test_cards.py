@@ -102,6 +102,13 @@ def test_the_code_of_a_card_is_read_in_a_cameras_picture():
     assert reader.read(np.zeros((360, 640, 3), np.uint8)) == ""
 
 
+def test_no_card_is_unreadable_by_the_pattern_of_its_number():
+    drawn, reader = random.Random(11), CardReader()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    texts = ["HADIR/1/" + "".join(drawn.choices(letters, k=26)) for _ in range(60)]
+    assert [text for text in texts if reader.read(in_view(text)) != text] == []
+
+
 @pytest.mark.parametrize("data", [*HOSTILE[:4], b"\xff\xfe\x80", b"\xc3", bytes(range(256)), b"\x00", b"9" * 500])
 def test_a_code_of_anything_else_is_no_card_and_stops_nobody(data):
     check = shown(CardReader().read(in_view(data)))
