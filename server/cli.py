@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from sqlalchemy.exc import DBAPIError
@@ -63,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hadir server",
         description="The central server: devices, people, months.",
         epilog="example:\n  hadir server close 2026-10 --by bkpsdm.rina",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # Where commands are indented, argparse leaves the longest names no room for their help on the same line.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, indent_increment=0),
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
     people_and_devices = (installation, devices, watch, people, erasure, grants, enrolment, withdrawal, cards, attested)

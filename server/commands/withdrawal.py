@@ -12,7 +12,7 @@ def register(commands: Commands) -> None:
     """Add the commands."""
     example = 'hadir server withdrawal propose E00042 --document "BA 14: taken from a badge" --by rina'
     group = commands.group(
-        "withdrawal", "Withdraw approved templates of who still serves: by two officers.", "ACTION", example
+        "withdrawal", "Withdraw approved templates of who serves: by two officers.", "ACTION", example
     )
     propose = group.add("propose", _propose, "Ask that somebody's templates count no more.", example)
     propose.add_argument("employee")
