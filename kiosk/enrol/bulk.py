@@ -106,7 +106,8 @@ def _people(
             show(f"{employee} {line}")
         count = len(found.templates)
         if count < _FEW:
-            show(f"{employee}: {count} templates, {'nobody to enrol' if not count else f'{_FEW} or more are better'}")
+            what = f"too few: {_FEW} or more are wanted" if count else "nobody to enrol"
+            show(f"{employee}: {count} templates, {what}")
         if count:
             yield {
                 "employee_id": employee,

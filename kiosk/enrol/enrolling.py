@@ -55,7 +55,7 @@ def enrol(config: KioskConfig, code: str, camera_url: str, photos: Path | None, 
         transport.close()
     said = read_json(answer.content)
     number = said.get("enrolment", "?") if isinstance(said, dict) else "?"
-    few = f"; {FEWEST} or more, of different days and looks, are missed less often" if len(rows) < FEWEST else ""
+    few = f"; too few: with {FEWEST} or more, of different days, one is missed less" if len(rows) < FEWEST else ""
     return (
         f"{len(rows)} templates sent as enrolment {number}: pending until a second officer approves it "
         f"('hadir server approve {number} --by OFFICER'){few}"

@@ -15,11 +15,13 @@ from kiosk.capture import quality
 from kiosk.capture.faces import FaceTracker
 from kiosk.capture.photos import Packed
 from kiosk.capture.stills import against_enrolling, read_still
+from kiosk.enrol.copies import COPY, Crop, crop_of, likeness, of_a_picture
 from kiosk.errors import EnrolmentError
 from kiosk.liveness import Liveness, LivenessSettings
 from kiosk.pad.answers import TURNS, Measure
 from kiosk.recognition.embedder import Embedder, continuity, cut
 from kiosk.values import CameraEvent, Face, Frame, Prompt, Reason
+from protocol.enrolment import LOOK
 
 _POSES: tuple[Prompt | None, ...] = (None, "turn_left", "turn_right", "look_up", "come_closer", None)
 
@@ -48,9 +50,12 @@ class EnrolmentSettings:
     liveness: LivenessSettings = field(default_factory=LivenessSettings)
 
 
+OK_BUT_A_PICTURE = f"ok, but it looks like a picture of a card, a print or a display: {LOOK}"
+
+
 @dataclass(frozen=True, slots=True)
 class ShotReport:
-    """One line for each pose or file. `state`: "ok" or why not; `reasons`: measured grounds."""
+    """One line for each pose or file. `state`: "ok", OK_BUT_A_PICTURE or why not; `reasons`: measured grounds."""
 
     name: str
     state: str
@@ -102,10 +107,11 @@ def templates_of(photos: Iterable[Path | Packed], embedder: Embedder) -> Enrolme
     """The same where there may be no templates."""
     report: list[ShotReport] = []
     vectors: list[tuple[int, NDArray[np.float32]]] = []
+    taken: dict[str, Crop] = {}
     tracker = FaceTracker()
     try:
         for number, photo in enumerate(photos):
-            line, vector = _photo(photo, number, tracker, embedder)
+            line, vector = _photo(photo, number, tracker, embedder, taken)
             report.append(line)
             if vector is not None:
                 vectors.append((number, vector))
@@ -116,15 +122,23 @@ def templates_of(photos: Iterable[Path | Packed], embedder: Embedder) -> Enrolme
 
 
 def _photo(
-    photo: Path | Packed, number: int, tracker: FaceTracker, embedder: Embedder
+    photo: Path | Packed, number: int, tracker: FaceTracker, embedder: Embedder, taken: dict[str, Crop]
 ) -> tuple[ShotReport, NDArray[np.float32] | None]:
+    """`taken`: the faces of the photos before, by name; this one's is added unless it is a copy."""
     still = read_still(photo, number, tracker)
     if still.picture is None or still.face is None:
         return ShotReport(photo.name, still.state), None
     reasons = against_enrolling(still, quality.ENROLMENT)
     if reasons:
         return ShotReport(photo.name, "quality", reasons), None
-    return ShotReport(photo.name, "ok"), embedder.embed(*cut(still.picture, still.face.box))
+    crop = crop_of(still.picture, still.face)
+    for name, before in taken.items():
+        if likeness(before, crop) >= COPY:
+            return ShotReport(photo.name, f"copy of {name}"), None
+    taken[photo.name] = crop
+    vector = embedder.embed(*cut(still.picture, still.face.box))
+    seen = of_a_picture(still.picture, still.face)
+    return ShotReport(photo.name, OK_BUT_A_PICTURE if seen else "ok", seen), vector
 
 
 def without_outliers(

@@ -46,7 +46,7 @@ class Passive:
         self._last_s = time_s
         for cue, values in self._found.items():
             if len(values) < self._settings.most:
-                value = _MEASURES[cue](image, face, self._settings)
+                value = MEASURES[cue](image, face, self._settings)
                 if value is not None:
                     values.append(value)
 
@@ -152,13 +152,14 @@ def model(image: NDArray[np.uint8], face: Face, settings: PassiveSettings) -> fl
     return float(1.0 - shares[settings.model.living] / shares.sum())
 
 
-_MEASURES: dict[str, Callable[[NDArray[np.uint8], Face, PassiveSettings], float | None]] = {
+MEASURES: dict[str, Callable[[NDArray[np.uint8], Face, PassiveSettings], float | None]] = {
     "moire": moire,
     "bezel": bezel,
     "specular": specular,
     "colour_texture": colour_texture,
     "model": model,
 }
+"""What measures each cue; None where it cannot."""
 
 
 @cache

@@ -22,6 +22,7 @@ _COMMANDS = {
         "simulation.evaluate.liveness",
         "recordings, or rendered attacks and living heads in closed loop: APCER, BPCER",
     ),
+    "photos": ("simulation.evaluate.photos", "enrolment from photos: copies, and badges and prints, that are noticed"),
     "verify": ("simulation.evaluate.verify", "single photo against single photo: FMR, FNMR and thresholds"),
 }
 """Subcommand: its module, which has a `main(arguments) -> int`, and its summary."""

@@ -61,11 +61,11 @@ def test_each_file_gets_a_line_and_who_has_a_good_photo_is_written(tmp_path: Pat
     for text in (
         "stray.jpg: not in the table, left out",
         "E1 siti/1.jpg: ok",
-        "E1 siti/2.jpg: ok",
+        "E1 siti/2.jpg: copy of siti/1.jpg",
         "E1 siti/dark.jpg: quality (too_dark",
         "E1 siti/gone.jpg: not in the ZIP",
         "E1 shared.jpg: named for 2 employees, refused",
-        "E1: 2 templates, 5 or more are better",
+        "E1: 1 templates, too few: 5 or more are wanted",
         "E2 budi/film.jpg: unreadable: budi/film.jpg: not a photo",
         "E2 ../../etc/passwd: its name leads out of the ZIP, refused",
         "E2: 0 templates, nobody to enrol",
@@ -76,7 +76,7 @@ def test_each_file_gets_a_line_and_who_has_a_good_photo_is_written(tmp_path: Pat
         "E1",
         "colours/3",
         3,
-        2,
+        1,
     )
     assert len(base64.b64decode(item["templates"][0])) == 12
     assert any(line.startswith("siti/dark.jpg: quality") for line in item["report"])
