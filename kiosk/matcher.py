@@ -13,6 +13,7 @@ from kiosk.errors import GalleryError
 from kiosk.values import Match
 from protocol import calibration
 from protocol.calibration import Basis, Calibration, Cohort, People
+from protocol.enrolment import lengths_of
 
 DEFAULT_THRESHOLD, DEFAULT_MARGIN = calibration.STATED_THRESHOLD, calibration.STATED_MARGIN
 UNSURE_BAND = 0.8
@@ -55,6 +56,13 @@ class Templates:
             raise GalleryError("a template belongs to nobody in the gallery. Fetch the gallery again.")
         if not (np.abs(matrix) <= calibration.LARGEST).all():
             raise GalleryError("a template holds a number that is not finite, or too large. Enrol that person again.")
+        lengths, (least, most) = np.linalg.norm(matrix, axis=1), lengths_of(self.embedder)
+        if ((lengths < least) | (lengths > most)).any():
+            far = lengths[int(np.abs(np.log(np.maximum(lengths, 1e-9))).argmax())]
+            raise GalleryError(
+                f"a template is {far:.3g} long, of {self.embedder} they are from {least:g} to {most:g}: it was scaled, "
+                "or is of another embedder. Enrol that person again."
+            )
         order = np.argsort(owners, kind="stable")
         owners = owners[order]
         set_ = object.__setattr__

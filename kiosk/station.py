@@ -506,9 +506,9 @@ class Station:
 
     def _not_ready(self) -> str:
         if self.site.templates is None or not self.site.templates.people:
-            return "no gallery yet: nobody is enrolled, or the server was not reached"
+            return self.site.fault or "no gallery yet: nobody is enrolled, or the server was not reached"
         if self.site.templates.basis == "none":
-            return "the gallery is not calibrated yet: enrol at least 15 people"
+            return "the gallery is not calibrated: hadir kiosk calibrate says why"
         return ""
 
     def _write(self, kind: str, body: dict[str, object]) -> bool:

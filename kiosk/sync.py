@@ -93,7 +93,7 @@ class Syncer:
         self._socket = state_dir / "station.sock"
         self._transport = Transport(server, authority, request_s)
         self._download: _Download | None = None
-        self._waiting = 0  # version of the manifest that lies in the inbox, because no station was there to apply it
+        self.waiting = 0  # version of the manifest that lies in the inbox, because no station was there to apply it
 
     def close(self) -> None:
         """Give files and connections back."""
@@ -322,9 +322,9 @@ class Syncer:
 
     def _fetch_manifest(self, offered: int, acknowledged: int) -> int | None:
         """The newest manifest, once it is here with its gallery; of that as many pieces as can be had before a mark."""
-        if offered == self._waiting and not self._ask_to_apply(offered):
+        if offered == self.waiting and not self._ask_to_apply(offered):
             return None
-        self._waiting = 0
+        self.waiting = 0
         applied = self._store.applied_version()
         if offered < applied or (offered == applied and self._store.is_whole()):
             self._download = None
@@ -341,7 +341,7 @@ class Syncer:
             return None
         self._download = None
         if not self.offer(note, manifest, fetched):
-            self._waiting = manifest.version
+            self.waiting = manifest.version
         return manifest.version
 
     def _fetch_pieces(self, gallery: GalleryReference, sealed: bytearray, acknowledged: int) -> bool:
@@ -417,6 +417,8 @@ def run_sync(config: KioskConfig, once: bool, report: Callable[[str], None]) -> 
                 while progress.more and not stop.is_set():
                     progress = syncer.contact()
                 report(f"{progress.acknowledged} entries at the server, {progress.backlog} to go")
+                if syncer.waiting:
+                    report(f"manifest {syncer.waiting} lies ready, no station runs: it is applied when one starts")
             else:
                 notify(READY="1")
                 syncer.run(config.sync_every_s, stop.wait, report)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,9 @@ def _first_site(store: GalleryStore, model: Described, clock: Clock) -> tuple[Si
         return fresh or store.load(identity, dimension), ""
     except GalleryError as error:
         try:
-            return store.load(identity, dimension), str(error)
-        except GalleryError:
-            return Site(), str(error)
+            return replace(store.load(identity, dimension), fault=str(error)), str(error)
+        except GalleryError as older:
+            return Site(fault=str(older)), str(error)
 
 
 def _record_rtc(journal: Journal) -> str:
@@ -195,6 +196,7 @@ def _apply(station: Station, store: GalleryStore, model: Described, clock: Clock
     try:
         site = store.apply(model.identity, model.dimension, clock.read().wall_ms)
     except GalleryError as error:
+        station.site = replace(station.site, fault=str(error))
         return {"error": str(error)}
     if site is not None:
         station.site = site

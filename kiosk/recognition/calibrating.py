@@ -8,7 +8,7 @@ from kiosk.matcher import Templates, calibration_of
 from kiosk.recognition.embedder import open_embedder
 from kiosk.recognition.gallery import GalleryStore, Site
 from kiosk.uplink.device import load_device
-from protocol.calibration import FEWEST_PAIRS, FPIR, alike
+from protocol.calibration import FPIR, STATED_TAIL, STATED_THRESHOLD, alike
 
 _MOST_LISTED = 5
 
@@ -24,7 +24,10 @@ def explain(site: Site) -> list[str]:
     """Sentences on a site's threshold: where it is from, what it costs, who is hard to tell apart."""
     templates = site.templates
     if templates is None or not templates.people:
-        raise GalleryError("there is no gallery yet: enrol people, then let sync bring it (hadir kiosk sync --once)")
+        raise GalleryError(
+            site.fault
+            or "there is no gallery yet: enrol people, let sync bring it (hadir kiosk sync --once), a station apply it"
+        )
     people = len(templates.people)
     found = calibration_of(templates)
     lines = [f"{people} people with {len(templates.matrix)} templates of {templates.embedder}."]
@@ -35,9 +38,12 @@ def explain(site: Site) -> list[str]:
             f"in {round(1 / FPIR)} visits, if people here are no more alike than those pairs."
         )
     elif found.basis == "stated":
+        centre, spread = STATED_TAIL
         lines.append(
-            f"With fewer than {FEWEST_PAIRS} pairs of people a gallery cannot calibrate itself: the figures stated for "
-            "this embedder hold until 15 people are enrolled."
+            f"{found.pairs} pairs of different people are too few to calibrate by: each counts for a hundredth, and "
+            f"{100 - found.pairs} hundredths are of people measured elsewhere, who score {centre:.2f} in the middle, "
+            f"with a spread of {spread:.3f} (docs/accuracy.md). Until 15 people are enrolled the threshold is no wider "
+            f"than {STATED_THRESHOLD}, at which no stranger was named there."
         )
     else:
         lines.append("No figure is known for this embedder: the kiosk is not ready until 15 people are enrolled.")

@@ -18,7 +18,7 @@ from kiosk.uplink.syncstate import proven_ms
 from protocol import roster
 from protocol.calibration import Basis
 from protocol.errors import ProtocolError
-from protocol.gallery import unseal
+from protocol.gallery import Gallery, unseal
 from protocol.manifest import GalleryReference, Manifest, open_manifest
 from protocol.roster import Roster
 
@@ -28,6 +28,7 @@ class Site:
     """What the station runs on: the applied manifest, its templates, first names by pseudonym, and its roster.
 
     `office`: of the templates, those of whom the roster has at this site; None where they are too few to calibrate.
+    `fault`: where there are no templates, why what came could not be used.
     """
 
     manifest: Manifest | None = None
@@ -36,6 +37,7 @@ class Site:
     names: dict[str, str] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     office: Templates | None = None
+    fault: str = ""
 
     def alike(self, person: str) -> set[str]:
         """Whom the gallery does not tell from this person, or the office's wider threshold."""
@@ -195,7 +197,7 @@ class GalleryStore:
         if (gallery.embedder, gallery.dimension) != (embedder, dimension):
             raise GalleryError(
                 f"gallery {gallery.version} was made by the embedder {gallery.embedder}, this device runs {embedder}: "
-                "install the same release on both, or enrol again"
+                "write the former as embedder in kiosk.yaml, or enrol everybody again with the latter"
             )
         templates = Templates(
             matrix=np.frombuffer(gallery.matrix, "<f4").reshape(-1, gallery.dimension),
@@ -204,7 +206,7 @@ class GalleryStore:
             embedder=gallery.embedder,
             threshold=gallery.threshold_e4 / 1e4,
             margin=gallery.margin_e4 / 1e4,
-            basis=cast(Basis, gallery.basis),
+            basis=_basis(gallery),
             pairs=gallery.pairs,
             alike=alike_of((gallery.people[a].person, gallery.people[b].person) for a, b in gallery.alike),
         )
@@ -234,6 +236,12 @@ class GalleryStore:
         # The note first: what is left without it is nothing.
         for name in ("manifest.note", "gallery.sealed"):
             (self._inbox / name).unlink(missing_ok=True)
+
+
+def _basis(gallery: Gallery) -> Basis:
+    """Where the threshold is from; "none" for a small gallery of a server whose release did not calibrate those."""
+    uncounted = gallery.basis == "stated" and len(gallery.people) > 1 and not gallery.pairs
+    return "none" if uncounted else cast(Basis, gallery.basis)
 
 
 def _office(templates: Templates, told: Roster) -> Templates | None:

@@ -141,11 +141,17 @@ def look(state_dir: Path, device: str, entry: int, key: Path) -> bytes:
     try:
         private = X25519PrivateKey.from_private_bytes(bytes.fromhex(read_bounded(key, 200).decode().strip()))
     except (OSError, ValueError) as error:
-        raise KioskError(f"{key} is not a key of hadir kiosk review key: {error}") from error
+        raise KioskError(f"{key} is not a key of hadir kiosk review key: {_why(error)}") from error
     try:
         return unseal_bytes(read_bounded(found[-1].path, MOST_BYTES), "review", device, entry, private)
     except (OSError, ProtocolError) as error:
-        raise KioskError(f"the picture of entry {entry} is damaged, or sealed for another key: {error}") from error
+        raise KioskError(
+            f"the picture of entry {entry} is damaged, or sealed for another key: {_why(error)}"
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def make_key(path: Path) -> str:

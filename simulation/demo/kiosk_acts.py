@@ -135,6 +135,8 @@ def morning(stage: Stage, network: Network) -> None:
     stage.command(kiosk_main, "sync", "--once", "--config", str(config))
     stage.wait(stage.start("kiosk", "run", "--config", str(config), show=True), "the kiosk")
     _try_again(stage, network, 1, 7, 8)
+    for line in stage.command(kiosk_main, "calibrate", "--config", str(config)).splitlines()[:2]:
+        stage.say(f"calibrated: {line}", "dim")
     kinds = kinds_of(stage)
     if kinds["refusal"] < 3:
         raise DemoFailed(f"the kiosk refused {kinds['refusal']}, not a stranger, a print and a screen")

@@ -12,6 +12,7 @@ import numpy as np
 
 from kiosk.errors import EnrolmentError
 from kiosk.recognition.embedder import open_embedder
+from protocol.calibration import impostor_scores, normal_tail
 from simulation.evaluate import rates
 from simulation.evaluate.captures import add_embedder, capture, counted, half_of, people_in
 from simulation.evaluate.degrade import KINDS
@@ -75,7 +76,13 @@ def report_of(done: Run, seed: int) -> dict[str, Any]:
         report[name], intervals[name] = rates.missed_at(genuine, impostors, allowed, seed)
     failed = len(done.not_enrolled) / max(done.enrolled, 1)
     refused = len(done.refused_search) / max(done.search_photos, 1)
-    thresholds = [one.gallery.calibration.threshold for one in {one.split: one for one in done.searches}.values()]
+    galleries = [one.gallery for one in {one.split: one for one in done.searches}.values()]
+    thresholds = [gallery.calibration.threshold for gallery in galleries]
+    low = [
+        impostor_scores(gallery.templates.matrix, gallery.templates.counts)
+        for gallery in galleries
+        if len(gallery.templates.counts) > 1
+    ]
     return report | {
         "failure_to_enrol": round(failed, 6),
         "failure_to_enrol_reasons": counted(done.refused_enrolment),
@@ -92,6 +99,7 @@ def report_of(done: Run, seed: int) -> dict[str, Any]:
             "margin": _span([one.gallery.calibration.margin for one in done.searches]),
             "basis": sorted({one.gallery.calibration.basis for one in done.searches}),
         },
+        "tail_of_galleries": [round(value, 4) for value in normal_tail(np.concatenate(low))] if low else None,
         "intervals": intervals,
         "interval_method": "95 %, bootstrap over people; no error among n people: upper bound 3/n",
         "peers": _peers(done.searches, genuine, impostors, seed),

@@ -136,6 +136,15 @@ def test_a_broken_gallery_is_refused_with_its_reason(matrix: np.ndarray, owners:
         Templates(matrix, np.array(owners, np.int32), ("p",), "test")
 
 
+@pytest.mark.parametrize("factor", [50.0, 0.02])
+def test_templates_scaled_to_what_their_embedder_cannot_give_are_refused(factor: float) -> None:
+    plain = gallery(3)
+    scaled = plain.matrix.copy()
+    scaled[1] *= factor
+    with pytest.raises(GalleryError, match=r"long, of dlib_\S+ they are from 0.25 to 2.5: it was scaled"):
+        replace(plain, matrix=scaled)
+
+
 def test_shots_of_another_width_are_refused() -> None:
     with pytest.raises(GalleryError, match="512"):
         search(gallery(3), np.zeros(512, np.float32))
@@ -157,7 +166,7 @@ def test_a_larger_gallery_gets_a_stricter_threshold_and_a_tiny_one_the_default()
 
 def test_a_small_gallery_of_an_embedder_without_stated_figures_names_nobody() -> None:
     plain = gallery(5)
-    other = Templates(plain.matrix, plain.owners, plain.people, "onnx/128", *calibrated(replace(plain, embedder="x")))
+    other = Templates(plain.matrix, plain.owners, plain.people, "other/128", *calibrated(replace(plain, embedder="x")))
     assert search(other, away(other.matrix[0], 0.1)).outcome != "known"
 
 

@@ -16,11 +16,12 @@ from sqlalchemy import select
 
 from kiosk.appliance.control import ControlSocket
 from kiosk.clock import FrameClock
+from kiosk.config import KioskConfig
 from kiosk.errors import ClaimError, SyncError
 from kiosk.recognition.gallery import GalleryStore
 from kiosk.records.journal import Journal
 from kiosk.records.pruning import DAY_MS, prune
-from kiosk.sync import PIECE_BYTES, Syncer, wait_after
+from kiosk.sync import PIECE_BYTES, Syncer, run_sync, wait_after
 from kiosk.uplink.claiming import claim
 from kiosk.uplink.device import Device, load_device
 from kiosk.uplink.rekeying import change_key
@@ -93,6 +94,13 @@ def test_what_the_journal_holds_arrives_as_it_is_stored(kiosk):
     sent = [kiosk.journal.append("camera", STALLED).encode() for _ in range(3)]
     assert kiosk.contact().backlog == 0
     assert kiosk.held() == sent
+
+
+def test_a_manifest_that_waits_for_a_station_is_told(kiosk):
+    said: list[str] = []
+    config = KioskConfig(kiosk.directory, "sim:", f"http://127.0.0.1:{kiosk.network.port}")
+    run_sync(config, once=True, report=said.append)
+    assert said[-1] == "manifest 1 lies ready, no station runs: it is applied when one starts"
 
 
 def test_a_contact_without_news_is_a_sign_of_life(kiosk):

@@ -46,6 +46,9 @@ def test_people_who_are_apart_are_told_apart_and_the_bound_is_three_over_people(
     assert found["intervals"]["fpir"] == [0.0, pytest.approx(3 / strangers, abs=1e-5)]
     assert found["searches"]["mated"] == 4 * 16
     assert found["extrapolation"]["enrolled"] == 500
+    centre, spread = found["tail_of_galleries"]
+    assert 0.5 < centre < 1.0
+    assert 0.0 < spread < 0.2
     assert list(found["fpir_found_where_foretold"]) == ["0.3", "0.1", "0.03", "0.01", "0.003"]
     assert 0.05 < found["fpir_found_where_foretold"]["0.3"] < 0.7
     assert json.loads(json.dumps(found)) == found
@@ -75,6 +78,12 @@ def test_distractors_enlarge_the_gallery_and_never_search() -> None:
     done = run(crowd(12), enrol=2, shots=2, seed=1, splits=1, distractors=extra)
     assert len(done.searches[0].gallery.templates.people) == 8 + 40
     assert not {one.person for one in done.searches} - crowd(12).keys()
+
+
+def test_a_small_office_enrols_so_many_and_the_others_are_strangers() -> None:
+    done = run(crowd(12), enrol=2, shots=2, seed=1, splits=1, most_enrolled=5)
+    assert {len(one.gallery.templates.people) for one in done.searches} == {5}
+    assert len({one.person for one in done.searches if not one.mated}) == 7
 
 
 def test_the_same_seed_gives_the_same_report() -> None:

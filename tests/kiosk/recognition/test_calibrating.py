@@ -35,8 +35,16 @@ def test_a_calibrated_gallery_says_from_how_many_pairs_and_what_a_stranger_may_e
     assert "The server set this" not in text
 
 
-def test_a_small_gallery_says_that_stated_figures_hold():
-    assert any("until 15 people are enrolled" in line and "stated" in line for line in explain(site(4)))
+def test_a_small_gallery_says_how_much_is_its_own_and_how_much_was_measured_elsewhere():
+    (line,) = (line for line in explain(site(4)) if "too few to calibrate by" in line)
+    assert line.startswith("6 pairs of different people")
+    assert "94 hundredths are of people measured elsewhere, who score 0.78 in the middle" in line
+    assert "Until 15 people are enrolled the threshold is no wider than 0.45" in line
+
+
+def test_why_what_came_cannot_be_used_is_said_in_place_of_a_missing_gallery():
+    with pytest.raises(GalleryError, match="made by the embedder other"):
+        explain(Site(fault="gallery 3 was made by the embedder other"))
 
 
 def test_a_small_gallery_of_an_unknown_embedder_says_that_the_kiosk_is_not_ready():

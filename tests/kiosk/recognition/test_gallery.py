@@ -3,12 +3,14 @@
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from kiosk.clock import Reading, SystemClock
+from kiosk.appliance.running import _first_site
+from kiosk.clock import FrameClock, Reading, SystemClock
 from kiosk.errors import GalleryError
 from kiosk.files import write_durably
 from kiosk.recognition.gallery import GalleryStore
@@ -40,9 +42,9 @@ def offer(store, version=1, signer=GALLERY_KEY, device="K01", people=("ab" * 16,
     matrix = np.arange(4 * len(people), dtype="<f4").tobytes()
     persons = tuple(Person(person, "Siti", 1) for person in people)
     embedder, threshold = changes.pop("embedder", "dlib"), changes.pop("threshold", 4500)
-    alike = changes.pop("alike", ())
+    alike, pairs = changes.pop("alike", ()), changes.pop("pairs", 0)
     whose = device, DEVICE.sealing.public_key().public_bytes_raw()
-    sealed = seal(Gallery(version, embedder, 4, threshold, 300, persons, matrix, alike=alike), *whose)
+    sealed = seal(Gallery(version, embedder, 4, threshold, 300, persons, matrix, pairs=pairs, alike=alike), *whose)
     other = changes.pop("gallery_of", None)
     reference = GalleryReference(version, sha256(sealed).hexdigest(), len(sealed))
     manifest = Manifest(device, version, NOW_MS, NOW_MS + 1000, "Kantor A", "WIT", ("sim",), reference)
@@ -102,6 +104,24 @@ def test_what_must_not_be_applied_is_refused_and_what_was_applied_stays(store, o
     assert store.load(*EMBEDDER).digest == before.digest
     if "signer" not in offered:
         assert apply(store) is None
+
+
+def test_a_small_gallery_that_was_calibrated_by_no_pairs_is_not_calibrated(store):
+    offer(store)
+    assert apply(store).templates.basis == "stated", "one person makes no pair"
+    offer(store, 2, people=("ab" * 16, "cd" * 16))
+    assert apply(store).templates.basis == "none"
+    offer(store, 3, people=("ab" * 16, "cd" * 16), pairs=1)
+    assert apply(store).templates.basis == "stated"
+
+
+def test_a_gallery_of_another_embedder_is_said_in_place_of_a_missing_one(store):
+    offer(store, embedder="other")
+    model = SimpleNamespace(identity=EMBEDDER[0], dimension=EMBEDDER[1])
+    site, fault = _first_site(store, model, FrameClock(NOW_MS))
+    assert site.templates is None
+    assert site.fault == fault
+    assert "made by the embedder other, this device runs dlib: write the former as embedder in kiosk.yaml" in fault
 
 
 def test_an_applied_manifest_that_expired_still_runs(store):

@@ -191,7 +191,7 @@ def test_what_is_declared_otherwise_is_another_embedder(models: Path) -> None:
     other = open_embedder("onnx:mosaic", models)
     assert isinstance(one, OnnxFactory)
     assert one.identity != other.identity
-    rows = np.zeros((1, CELLS), np.float32)
+    rows = np.eye(1, CELLS, dtype=np.float32)
     templates = Templates(rows, np.zeros(1, np.int32), ("p",), one.identity)
     with pytest.raises(GalleryError, match="onnx/mosaic"):
         search(templates, np.zeros(128, np.float32))

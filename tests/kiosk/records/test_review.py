@@ -205,7 +205,7 @@ def test_who_looked_is_written_down_before_anything_is_seen(tmp_path, state, rev
         ({"by": "rina\n"}, "give a number, and a name"),
         ({"key": "other"}, "damaged, or sealed for another key"),
         ({"key": "state"}, "is not a key"),
-        ({"key": "../gone"}, "is not a key"),
+        ({"key": "../gone"}, "gone is not a key of hadir kiosk review key: No such file or directory"),
         ({"out": "key"}, "is there already"),
     ],
 )
