@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -35,9 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Imported here: each measurement loads models that the others do not need.
         command: Callable[[Sequence[str]], int] = import_module(_COMMANDS[words[0]][0]).main
         try:
-            return command(words[1:])
+            code = command(words[1:])
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # nobody reads any more, nor what Python would write at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 141
         except KioskError as error:
             print(f"hadir: {error}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            print(f"hadir: {error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
             return 2
     parser = argparse.ArgumentParser(
         prog="hadir evaluate",

@@ -39,12 +39,14 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One photo. `enrol`: under the limits of enrolment, never degraded; `search`: under those of recognition."""
+    """One photo. `enrol`: under the limits of enrolment, not degraded; `search`: under those of recognition, degraded;
+    `worn`: degraded, under the limits of enrolment, as of somebody enrolled with spectacles or a scarf."""
 
     identity: str
     name: str
     enrol: Shot
     search: Shot
+    worn: Shot
 
 
 def people_in(folder: Path) -> dict[str, list[Path]]:
@@ -66,6 +68,19 @@ def add_embedder(parser: argparse.ArgumentParser) -> None:
     """The options that choose an embedder, as in a kiosk's configuration."""
     parser.add_argument("--embedder", default="dlib", metavar="NAME", help="dlib, or onnx:NAME of models.yaml (dlib)")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="files of ONNX models")
+    parser.add_argument("--jobs", type=positive, default=2, help="processes that embed (2)")
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, as an option's type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """A whole number from 0, as an option's type."""
+    return 0 if text == "0" else positive(text)
 
 
 def half_of(identity: str) -> str:
@@ -110,16 +125,22 @@ def _capture_one(
     identity: str, path: Path, kind: str, seed: int, tracker: FaceTracker, engine: Embedder, numbers: count[int]
 ) -> Capture:
     still = read_still(path, next(numbers), tracker)
-    reasons = _reasons(still, quality.ENROLMENT, against_enrolling), _reasons(still, quality.RECOGNITION, against)
-    vector = None if all(reasons) else _embed(still, engine)
-    enrol, search = (Shot(None if why else vector, why) for why in reasons)
+    enrol, search = _shots(still, engine)
+    worn = enrol
     if kind != "none" and still.picture is not None and still.face is not None:
         digest = sha256(f"{seed}/{identity}/{path.name}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
         worse = look_at(degrade(kind, still.picture, still.face.landmarks, rng), next(numbers), tracker)
-        against_worse = _reasons(worse, quality.RECOGNITION, against)
-        search = Shot(None if against_worse else _embed(worse, engine), against_worse)
-    return Capture(identity, path.name, enrol, search)
+        worn, search = _shots(worse, engine)
+    return Capture(identity, path.name, enrol, search, worn)
+
+
+def _shots(still: Still, engine: Embedder) -> tuple[Shot, Shot]:
+    """The same picture under the limits of enrolment and under those of recognition."""
+    reasons = _reasons(still, quality.ENROLMENT, against_enrolling), _reasons(still, quality.RECOGNITION, against)
+    vector = None if all(reasons) else _embed(still, engine)
+    enrol, search = (Shot(None if why else vector, why) for why in reasons)
+    return enrol, search
 
 
 def _reasons(still: Still, limits: quality.QualityLimits, judge: Judge) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def _measure(factory: Factory, crops: list[Crop], seed: int) -> dict[str, Any]:
     began = time.process_time()
     for who, name, image, box in crops:
         shot = Shot(embedder.embed(image, box))
-        captures.setdefault(who, []).append(Capture(who, name, shot, shot))
+        captures.setdefault(who, []).append(Capture(who, name, shot, shot, shot))
     ms = 1e3 * (time.process_time() - began) / len(crops)
     genuine, impostors = pairs_of(captures)
     result: dict[str, Any] = {"identity": factory.identity, "ms": round(ms, 1)}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol import calibration
-from simulation.evaluate.rates import draws, quantiles
+from simulation.evaluate.rates import draws, quantiles, rate
 from simulation.evaluate.splits import Searched
 
 METHOD = (
@@ -19,19 +19,28 @@ METHOD = (
     "Intervals: bootstrap over people, of strangers and mates; the sensitivity takes the nearest hundredth of scores "
     "as exponential instead. People who are alike (relatives, one region) make the truth worse than this."
 )
+_TOO_FEW = (
+    f"no gallery has {calibration.FEWEST_PAIRS} pairs of people (15 enrolled), so none has a rule of its own whose "
+    "growth could be reckoned"
+)
 _NORMAL = NormalDist()
 _AIMS = (0.3, 0.1, 0.03, 0.01, 0.003)
 
 
-def extrapolate(searches: list[Searched], enrolled: int, seed: int) -> dict[str, Any] | None:
-    """FPIR and FNIR with `enrolled` people at the rule that would ship for so many; None without both kinds."""
+def extrapolate(searches: list[Searched], enrolled: int, seed: int, aim: float = calibration.FPIR) -> dict[str, Any]:
+    """FPIR and FNIR with `enrolled` people at the rule that would ship for so many, were `aim` its FPIR.
+
+    Without figures, and with the reason, where the searches cannot tell.
+    """
     strangers = [one for one in searches if not one.mated]
     mates = [one for one in searches if one.mated]
     calibrations = {one.split: one.gallery.calibration for one in searches}.values()
     reckoned = [found for found in calibrations if found.basis == "pairs"]
     if not strangers or not mates or not reckoned:
-        return None
-    threshold = float(np.mean([calibration.threshold_for(one, calibration.FPIR, enrolled) for one in reckoned]))
+        missing = "searches of strangers" if not strangers else "searches of people enrolled"
+        reason = f"the splits hold no {missing}" if not strangers or not mates else _TOO_FEW
+        return {"enrolled": enrolled, "fpir": None, "fnir": None, "reason": reason}
+    threshold = float(np.mean([calibration.threshold_for(one, aim, enrolled) for one in reckoned]))
     margin = reckoned[0].margin
     pair_scores = [_all_scores(one) for one in strangers]
     owners = [one.person for one in strangers]
@@ -76,6 +85,32 @@ def foretold(searches: list[Searched]) -> dict[str, float] | None:
         ]
         found[f"{aim:g}"] = round(sum(named) / len(named), 6)
     return found
+
+
+def checked(small: list[Searched], large: list[Searched], seed: int) -> dict[str, Any]:
+    """What the searches of a small gallery foretell of a larger one, beside what that one did at the same threshold.
+
+    For several aims, since at the shipped one hardly anybody is named.
+    """
+    enrolled = int(np.median([one.gallery.people for one in large]))
+    rows = []
+    for aim in (*_AIMS, calibration.FPIR):
+        told = extrapolate(small, enrolled, seed, aim)
+        if "reason" in told:
+            return told
+        within = [one.match.distance is not None and one.match.distance <= told["threshold"] for one in large]
+        named = np.array([near for one, near in zip(large, within, strict=True) if not one.mated], bool)
+        missed = np.array(
+            [
+                not (near and one.right and (one.match.margin or 0.0) >= one.gallery.calibration.margin)
+                for one, near in zip(large, within, strict=True)
+                if one.mated
+            ],
+            bool,
+        )
+        row = {name: told[name] for name in ("threshold", "fpir", "fpir_interval", "fnir", "fnir_interval")}
+        rows.append({"aim": aim, "foretold": row, "found": {"fpir": rate(named), "fnir": rate(missed)}})
+    return {"enrolled": enrolled, "foretold_from": sorted({one.gallery.people for one in small}), "at": rows}
 
 
 def _all_scores(one: Searched) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _DRAWS = 1000
 _CONFIDENCE = 0.95
+_PLOTS = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,16 @@ def curve(genuine: Floats, impostors: Floats) -> tuple[Floats, Floats]:
     positives = np.searchsorted(np.sort(impostors), thresholds, side="right") / max(len(impostors), 1)
     misses = 1.0 - np.searchsorted(np.sort(genuine), thresholds, side="right") / max(len(genuine), 1)
     return positives, misses
+
+
+def plot_file(text: str) -> Path:
+    """Where a plot can be written, as an option's type."""
+    path = Path(text)
+    if path.suffix.lower() not in _PLOTS:
+        raise argparse.ArgumentTypeError(f"{text} is no plot: end the name in {', '.join(_PLOTS)}")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: name a file in a folder that is there")
+    return path
 
 
 def draw_det(path: Path, curves: dict[str, tuple[Floats, Floats]], axes: tuple[str, str]) -> None:

@@ -18,6 +18,8 @@ from protocol.calibration import Calibration
 from simulation.evaluate.captures import Capture
 
 Vectors = NDArray[np.float32]
+_MOST_LEFT_OUT = 50
+"""So many distractors search in one split: each by a gallery of its own."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,16 @@ class Searched:
 
 @dataclass
 class Run:
-    """What the splits gave. Failures are counted once for each split in which they happened."""
+    """What the splits gave. Failures are counted once for each split in which they happened.
+
+    `enrolments`: of people who also search. `not_enrolled`: whose failed, and the reasons against each photo.
+    `others`: searches of distractors by galleries without them, one template fewer than the others had.
+    """
 
     searches: list[Searched] = field(default_factory=list)
-    enrolled: int = 0
-    not_enrolled: list[str] = field(default_factory=list)
-    refused_enrolment: list[tuple[str, ...]] = field(default_factory=list)
+    others: list[Searched] = field(default_factory=list)
+    enrolments: int = 0
+    not_enrolled: list[tuple[str, list[tuple[str, ...]]]] = field(default_factory=list)
     search_photos: int = 0
     refused_search: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -79,14 +85,15 @@ def run(
     shots: int,
     seed: int,
     splits: int,
+    worn: int = 0,
     distractors: dict[str, list[Capture]] | None = None,
     embedder: Described = DlibEmbedder,
     most_enrolled: int | None = None,
 ) -> Run:
-    """Two thirds of the people, or `most_enrolled`, enrolled with `enrol` photos each, drawn anew in each split.
+    """Two thirds of the people, or `most_enrolled`, enrolled with `enrol` photos each, `worn` of them degraded.
 
-    Search photos that the quality gate refuses are failures to acquire; the others are fused by `shots`. What is
-    left over makes no search, unless it is all that the person has.
+    They are drawn anew in each split. Search photos that the quality gate refuses are failures to acquire; the others
+    are fused by `shots`. What is left over makes no search, unless it is all that the person has.
     """
     result = Run()
     extra = {f"distractor {identity}": photos for identity, photos in (distractors or {}).items()}
@@ -98,8 +105,10 @@ def run(
         shuffled = {identity: rng.sample(people[identity], len(people[identity])) for identity in order}
         chosen = {identity: shuffled[identity][:enrol] for identity in mates}
         chosen |= {identity: rng.sample(photos, min(enrol, len(photos))) for identity, photos in extra.items()}
-        gallery = _gallery(chosen, embedder, result)
+        gallery, failed = _gallery(chosen, worn, embedder)
         present = set(gallery.templates.people)
+        result.enrolments += len(mates)
+        result.not_enrolled += [one for one in failed.items() if one[0] not in extra]
         for identity in order:
             if identity in chosen and identity not in present:
                 continue
@@ -110,26 +119,48 @@ def run(
             for group in _groups(taken, shots):
                 match = search(gallery.templates, group)
                 result.searches.append(Searched(split, identity, identity in present, group, match, gallery))
+        for identity in rng.sample(sorted(extra), min(len(extra), _MOST_LEFT_OUT)):
+            without = _calibrated(_without(gallery.templates, identity))
+            taken = [photo.search.vector for photo in extra[identity] if photo.search.vector is not None]
+            for group in _groups(taken, shots):
+                match = search(without.templates, group)
+                result.others.append(Searched(split, identity, False, group, match, without))
     return result
 
 
-def _gallery(chosen: dict[str, list[Capture]], embedder: Described, result: Run) -> Gallery:
+def _gallery(
+    chosen: dict[str, list[Capture]], worn: int, embedder: Described
+) -> tuple[Gallery, dict[str, list[tuple[str, ...]]]]:
+    """The gallery, and the reasons against every photo of those for whom none was good."""
     rows: list[Vectors] = []
-    names = []
+    names, failed = [], {}
     for identity, photos in chosen.items():
-        result.enrolled += 1
-        result.refused_enrolment += [photo.enrol.reasons for photo in photos if photo.enrol.vector is None]
-        vectors = [(n, photo.enrol.vector) for n, photo in enumerate(photos) if photo.enrol.vector is not None]
+        shots = [photo.worn if n < worn else photo.enrol for n, photo in enumerate(photos)]
+        vectors = [(n, shot.vector) for n, shot in enumerate(shots) if shot.vector is not None]
         report = [ShotReport(photo.name, "ok") for photo in photos]
         kept, _ = without_outliers(vectors, report, embedder.apart)
         if len(kept):
             rows.append(kept)
             names.append(identity)
         else:
-            result.not_enrolled.append(identity)
+            failed[identity] = [shot.reasons for shot in shots]
     owners = np.repeat(np.arange(len(rows), dtype=np.int32), [len(kept) for kept in rows])
     nothing = np.zeros((0, embedder.dimension), np.float32)
-    templates = Templates(np.concatenate((nothing, *rows)), owners, tuple(names), embedder.identity)
+    return _calibrated(Templates(np.concatenate((nothing, *rows)), owners, tuple(names), embedder.identity)), failed
+
+
+def _without(templates: Templates, identity: str) -> Templates:
+    """The gallery of everybody else."""
+    if identity not in templates.people:
+        return templates
+    place = templates.people.index(identity)
+    kept = templates.owners != place
+    owners = templates.owners[kept] - (templates.owners[kept] > place).astype(np.int32)
+    names = templates.people[:place] + templates.people[place + 1 :]
+    return replace(templates, matrix=templates.matrix[kept], owners=owners, people=names)
+
+
+def _calibrated(templates: Templates) -> Gallery:
     found = calibration_of(templates)
     templates = replace(templates, threshold=found.threshold, margin=found.margin, basis=found.basis, pairs=found.pairs)
     return Gallery(templates, found)
@@ -153,12 +184,12 @@ def score(one: Searched) -> float:
     return float("inf") if near else match.distance
 
 
-Peer = Callable[[Searched], tuple[bool, str]]
-"""Whether other software names somebody in this search, and who its nearest is."""
+Peer = Callable[[Searched], tuple[float, str]]
+"""The distance that other software would hold against its tolerance, and who its nearest is."""
 
 
-def compare_faces(tolerance: float, fused: bool) -> Peer:
-    """face_recognition's `compare_faces` with the same embeddings and templates.
+def compare_faces(fused: bool) -> Peer:
+    """What face_recognition's `compare_faces` compares, with the same embeddings and templates: the nearest template.
 
     `fused` false: its ordinary use, one picture (the first shot); true: the mean distance of all shots.
     """
@@ -167,17 +198,13 @@ def compare_faces(tolerance: float, fused: bool) -> Peer:
         warnings.simplefilter("ignore", UserWarning)
         import face_recognition
 
-    def answer(one: Searched) -> tuple[bool, str]:
+    def answer(one: Searched) -> tuple[float, str]:
         templates = one.gallery.templates
         if not len(templates.matrix):
-            return False, ""
-        known = list(templates.matrix)
+            return float("inf"), ""
         used = one.shots if fused else one.shots[:1]
-        distances = np.mean([face_recognition.face_distance(known, shot) for shot in used], axis=0)
-        if fused:
-            named = bool((distances <= tolerance).any())
-        else:
-            named = any(face_recognition.compare_faces(known, used[0], tolerance))
-        return named, templates.people[int(templates.owners[int(distances.argmin())])]
+        distances = np.mean([face_recognition.face_distance(templates.matrix, shot) for shot in used], axis=0)
+        nearest = int(distances.argmin())
+        return float(distances[nearest]), templates.people[int(templates.owners[nearest])]
 
     return answer

@@ -14,7 +14,7 @@ from kiosk.errors import EnrolmentError
 from kiosk.recognition.embedder import open_embedder
 from protocol.calibration import STATED_THRESHOLD
 from simulation.evaluate import rates
-from simulation.evaluate.captures import Capture, add_embedder, capture, counted, half_of, people_in
+from simulation.evaluate.captures import Capture, add_embedder, capture, counted, half_of, natural, people_in
 
 _PEER_TOLERANCE = 0.6
 _TABLE = (0.35, 0.40, 0.45, 0.50, 0.55, 0.60)
@@ -121,9 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="holds <identity>/<photos>")
     parser.add_argument("--half", choices=("all", "a", "b"), default="all", help="a: tuned on, b: held out")
-    parser.add_argument("--seed", type=int, default=1, help="of the intervals (1)")
+    parser.add_argument("--seed", type=natural, default=1, help="of the intervals (1)")
     add_embedder(parser)
-    parser.add_argument("--jobs", type=int, choices=(1, 2), default=2, help="processes that embed (2)")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")
+    parser.add_argument("--plot", type=rates.plot_file, metavar="FILE", help="draw the DET curve (.png, .svg or .pdf)")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     return parser
