@@ -38,10 +38,14 @@ class LivenessSettings:
     `settle_s`: of somebody who is still walking the mesh lags behind, and shots are of no use (.6 from the next).
 
     `apart`: any two straight looks of one visit; `apart_turned`: a turned one and the nearest straight one.
-    Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3.
+    Different people are .51 and more apart (583 photos of 53 people, dlib), the same face turned by 20° about .3, but
+    to one side now and then .6: up to `doubted_turned` a turn to the other side is asked for, and the mean of the
+    turned ones must be within `apart`.
     `prompts`: asked of everybody where no lamp is lit; `prompts_lit`: beside its light code, in an ordinary morning.
     `blink`: whether a blink must be seen, asked for where none comes by itself; not in an ordinary morning, in which
     the one turn leaves no doubt. `light`: None where no lamp is lit.
+    `retries`: failed prompts that are replaced; `misses_lit`: how many more where the light code is played and every
+    prompt may be drawn, of those to which nothing wrong was answered: none, too late, or too small a turn.
     `without_light`: passive cues that make it undetermined there, though they only log elsewhere: nothing else tells a
     display that is steered live from a person.
     """
@@ -49,6 +53,7 @@ class LivenessSettings:
     prompts: int = 2
     prompts_lit: int = 1
     retries: int = 1
+    misses_lit: int = 1
     settle_s: float = 0.2
     settle_frames: int = 3
     calm: float = 5.0
@@ -64,6 +69,7 @@ class LivenessSettings:
     ask_again_s: float = 1.2
     apart: float = 0.45
     apart_turned: float = 0.48
+    doubted_turned: float = 0.65
     during: tuple[float, float] = (9.0, 26.0)
     pool: tuple[Prompt, ...] = POOL
     blink: bool = True
@@ -77,6 +83,12 @@ class LivenessSettings:
     def asked(self) -> int:
         """Prompts that everybody is asked."""
         return self.prompts if self.light is None else self.prompts_lit
+
+    @property
+    def misses(self) -> int:
+        """Failures without a wrong answer that are replaced beside `retries`: with fewer prompts to draw from, or
+        without a code, they would make guessing too easy."""
+        return self.misses_lit if self.light is not None and set(POOL) <= set(self.pool) else 0
 
 
 Phase = Literal["settle", "pause", "prompt", "hold", "after", "done"]
@@ -101,6 +113,7 @@ class Liveness:
         self._asked: list[Prompt] = []
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
+        self._missed = 0
         self._depths: list[tuple[float, float]] = []
         self._noses: list[float] = []
         self._clear = self._faint = False
@@ -121,6 +134,7 @@ class Liveness:
         """The person's own straight look, once it was seen."""
         self._asked_s = np.inf
         self._identities: list[tuple[float, float, NDArray[np.float32]]] = []
+        self._turned_again = False
 
     def update(self, frame: Frame, face: Face | None, others: int) -> None:
         """Take a frame in: the track's face, or None while it is not seen; `others`: further faces, which may
@@ -147,7 +161,7 @@ class Liveness:
         elif self._phase in ("prompt", "hold"):
             self._watch(frame, face, measure)
         elif self._phase == "after":
-            self._conclude(measure)
+            self._conclude(face, measure)
 
     def ask_more(self, prompts: int) -> None:
         """Ask `prompts` more than the settings say, as after failed tries; before anything was asked."""
@@ -247,19 +261,13 @@ class Liveness:
         self._straight_frames = 0
 
     def _wait_straight(self, frame: Frame, face: Face, measure: Measure) -> None:
-        """Between prompts: until the person looks ahead again, and a moment that cannot be foreseen.
-
-        Who rests in another pose than at first looks ahead there: the measure is taken anew.
-        """
+        """Between prompts: until the person looks ahead again, and a moment that cannot be foreseen."""
         waited_s = measure.time_s - self._since_s
         if not self._is_straight(measure):
             if self._unasked(measure):
                 return
             self._recent.append(measure)
-            rests = not {r.name for r in face.quality} - _BEARABLE and self._is_calm()
-            if rests and (not self._asked or waited_s > self._settings.rest_s):
-                self._take_base(measure.time_s)
-            elif waited_s > self._settings.back_within_s:
+            if not self._rests_anew(face, measure.time_s) and waited_s > self._settings.back_within_s:
                 limit = self._settings.back_within_s
                 late = Reason("did not look ahead again", waited_s, limit, " s")
                 self._end("undetermined", [*self._failures, late])
@@ -271,6 +279,14 @@ class Liveness:
             self._end("undetermined", [Reason("who this is was not told", waited_s, limit, " s")])
         elif self._straight_frames >= 2 and waited_s >= self._pause_s and not self.held:
             self._ask(frame, face, measure)
+
+    def _rests_anew(self, face: Face, now_s: float) -> bool:
+        """Who rests in another pose than at first looks ahead there: the measure is taken anew."""
+        waited = not self._asked or now_s - self._since_s > self._settings.rest_s
+        rests = self._is_calm() and not {reason.name for reason in face.quality} - _BEARABLE
+        if rests and waited:
+            self._take_base(now_s)
+        return rests and waited
 
     def _unasked(self, measure: Measure) -> bool:
         """A turn that nobody asked for, by somebody who looked ahead: films do that. Counts as a failure."""
@@ -320,7 +336,7 @@ class Liveness:
             progress = answer.update(measure)
             if progress == "failed":
                 assert answer.reason is not None
-                self._fail(measure.time_s, answer.reason, wary=answer.wrong)
+                self._fail(measure.time_s, answer.reason, wary=answer.wrong, missed=not answer.wrong)
             elif progress == "answered" and turns:
                 self._phase, self._since_s = "hold", measure.time_s
             elif progress == "answered":
@@ -342,7 +358,7 @@ class Liveness:
         assert self._depth is not None
         residuals, found, limits = self._depth.of_turn(), self._depth.nose(), self._settings.depth
         if residuals is None:
-            self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"))
+            self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"), missed=True)
             return False
         mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
         relief = None if found is None else found.value
@@ -352,7 +368,7 @@ class Liveness:
         if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
             self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
         elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
-            self._fail(now_s, mesh if residuals[0] < limits.mesh else flow)
+            self._fail(now_s, mesh if residuals[0] < limits.mesh else flow, missed=True)
         elif relief is None and self._faint:
             self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
         elif relief is not None and mean(self._noses) < (limits.paper if len(self._noses) < 3 else self._least_nose):
@@ -376,11 +392,12 @@ class Liveness:
         limits = self._settings.depth
         return limits.nose if len(self._noses) < 3 else limits.nose_in_three
 
-    def _fail(self, now_s: float, reason: Reason, wary: bool = False) -> None:
+    def _fail(self, now_s: float, reason: Reason, wary: bool = False, missed: bool = False) -> None:
         """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but
-        wrongly: one prompt more is to be passed."""
+        wrongly: one prompt more is to be passed. `missed`: nothing wrong was answered, but too little or nothing."""
         self._failures.append(reason)
-        if len(self._failures) > self._settings.retries:
+        self._missed += missed and self._missed < self._settings.misses
+        if len(self._failures) - self._missed > self._settings.retries:
             early = all("too early" in failure.name or "unasked" in failure.name for failure in self._failures)
             cut = all("lost in one frame" in failure.name for failure in self._failures)
             bent = all("bent like paper" in failure.name for failure in self._failures)
@@ -409,12 +426,15 @@ class Liveness:
             self._phase, self._since_s = "after", now_s
             self._wanted.pop("after", None)
 
-    def _conclude(self, measure: Measure) -> None:
+    def _conclude(self, face: Face, measure: Measure) -> None:
         """Wait for the last look ahead and its embedding, then compare the identities."""
+        self._recent.append(measure)
         if self._is_straight(measure):
             self._straight_frames += 1
         elif self._unasked(measure):
             return
+        else:
+            self._rests_anew(face, measure.time_s)
         missing = self._unmeasured()
         if missing:
             if measure.time_s - self._since_s > self._settings.embed_within_s:
@@ -427,22 +447,30 @@ class Liveness:
         if lit is not None and lit.state in ("late", "shared"):
             self._end("attack", list(lit.reasons), "screen" if lit.state == "late" else "print")
         else:
-            self._judge_identity(lit)
+            self._judge_identity(lit, measure.time_s)
 
-    def _judge_identity(self, lit: LightAnswer | None) -> None:
+    def _judge_identity(self, lit: LightAnswer | None, now_s: float) -> None:
         frontal = [v for _, turned, v in self._identities if turned <= self._settings.back_within]
         turned = [v for _, angle, v in self._identities if angle > self._settings.back_within]
         looks = np.stack(frontal)
         # Every two straight looks, so that one of each of two people cannot meet in the middle.
         apart = float(np.linalg.norm(looks[:, np.newaxis] - looks, axis=2).max())
-        apart_turned = max(float(np.linalg.norm(looks - v, axis=1).min()) for v in turned)
         limits = self._settings
-        measured = [
-            Reason("identity before and after", apart, limits.apart),
-            Reason("identity in the turn", apart_turned, limits.apart_turned),
-        ]
+        aside = [float(np.linalg.norm(looks - v, axis=1).min()) for v in turned]
+        if self._turned_again:
+            in_turn = Reason("identity in the turn", mean(aside), limits.apart)
+        else:
+            in_turn = Reason("identity in the turn", max(aside), limits.apart_turned)
+        measured = [Reason("identity before and after", apart, limits.apart), in_turn]
         self._measured += measured
-        if apart > limits.apart or apart_turned > limits.apart_turned:
+        doubted = not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned
+        other = [turn for turn in limits.pool if turn in TURNS and turn != self._last_turn()]
+        if apart <= limits.apart and doubted and other:
+            self._turned_again = True
+            self._plan += other
+            self._begin_pause(now_s)
+            return
+        if any((reason.value or 0.0) > (reason.threshold or 0.0) for reason in measured):
             self._end("attack", [r for r in measured if (r.value or 0.0) > (r.threshold or 0.0)], "swap")
             return
         if lit is not None:
@@ -481,6 +509,9 @@ class Liveness:
                 limits.unasked_step_s,
             )
         self._blink_seen = self._blink.update(measure.time_s, measure.eyes)
+
+    def _last_turn(self) -> Prompt:
+        return [prompt for prompt in self._asked if prompt in TURNS][-1]
 
     def _is_straight(self, measure: Measure) -> bool:
         assert self.base is not None

@@ -49,41 +49,49 @@ def replacements(
     return [prompt for prompt in pool if prompt != failed and prompt not in planned] or list(pool)
 
 
-def guess_probability(pool: tuple[Prompt, ...], count: int, retries: int) -> float:
+def guess_probability(pool: tuple[Prompt, ...], count: int, retries: int, misses: int = 0) -> float:
     """The best chance of a film made beforehand to pass the prompts of one try, by enumeration.
 
     The film is granted more than it has: its movements begin with each prompt, and whatever it shows is read without
     error. It blinks all the while, so the blink that each visit needs costs it nothing; asked to blink it passes too,
-    and its next movement comes unasked, which is a failure unless it showed none.
+    and its next movement comes unasked, which is a failure unless it showed none. `retries`, `misses`: failures that
+    are replaced, and how many more without a wrong answer (see kiosk.liveness.LivenessSettings).
     """
     drawn = plans(pool, count)
-    longest = count + 2 * retries
+    longest = count + 2 * retries + misses
 
     @cache
-    def passes(film: tuple[int, ...], plan: tuple[Prompt, ...], turned: bool, left: int) -> float:
-        """Chance of a film's remaining movements against a plan, `left` failures being allowed yet."""
+    def passes(film: tuple[int, ...], plan: tuple[Prompt, ...], turned: bool, left: int, missed: int) -> float:
+        """Chance of a film's remaining movements against a plan, `left` failures and `missed` misses being allowed."""
         if not plan:
             return 1.0
         if not film:
             return 0.0
         asked, rest = plan[0], plan[1:]
         if asked in _CLASSES[film[0]]:
-            return passes(film[1:], rest, turned or asked in TURNS, left)
+            return passes(film[1:], rest, turned or asked in TURNS, left, missed)
+        if asked != "blink" and not set(TURNS) & _CLASSES[film[0]] and missed > 0:
+            # No turn where something else is asked, or nothing: one prompt for the one.
+            return _mean(
+                passes(film[1:], (one, *rest), turned, left, missed - 1)
+                for one in replacements(pool, asked, rest, turned)
+            )
         if left == 0:
             return 0.0
         if asked == "blink":
             return _mean(
-                passes(film[1:], (one, *rest), turned, left - 1) for one in replacements(pool, None, rest, turned)
+                passes(film[1:], (one, *rest), turned, left - 1, missed)
+                for one in replacements(pool, None, rest, turned)
             )
         # A wrong movement costs two prompts for the one; no film gains by showing none.
         return _mean(
-            passes(film[1:], (other, one, *rest), turned, left - 1)
+            passes(film[1:], (other, one, *rest), turned, left - 1, missed)
             for one in replacements(pool, asked, rest, turned)
             for other in replacements(pool, asked, (one, *rest), turned)
         )
 
     films = itertools.product(range(len(_CLASSES)), repeat=longest)
-    return max(_mean(passes(film, plan, False, retries) for plan in drawn) for film in films)
+    return max(_mean(passes(film, plan, False, retries, misses) for plan in drawn) for film in films)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -118,6 +118,6 @@ def chance(liveness: LivenessSettings, tries: TrySettings = TrySettings()) -> Ch
     none_passes, prompts = 1.0, 1.0
     for failed in reversed(range(tries.a_day)):
         more = min(failed * tries.more_prompts, tries.most_more)
-        prompts = guess_probability(pool, min(liveness.asked + more, len(pool)), liveness.retries)
+        prompts = guess_probability(pool, min(liveness.asked + more, len(pool)), liveness.retries, liveness.misses)
         none_passes *= 1.0 - prompts * lit
     return Chance(prompts, lit, prompts * lit, tries.a_day, 1.0 - none_passes)

@@ -18,6 +18,7 @@ from kiosk.values import CameraEvent, LivenessVerdict, Prompt
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
 
+LIT = LivenessSettings(light=LightSettings())
 Embed = Callable[[float], np.ndarray | None]
 
 
@@ -26,9 +27,15 @@ def one_identity(time_s: float) -> np.ndarray | None:
 
 
 def present(
-    url: str, embed: Embed = one_identity, settings: LivenessSettings | None = None, seed: int = 1, lamp: bool = False
+    url: str,
+    embed: Embed = one_identity,
+    settings: LivenessSettings | None = None,
+    seed: int = 1,
+    lamp: bool = False,
+    returns: bool = True,
 ) -> tuple[LivenessVerdict | None, list[Prompt]]:
-    """Let the scene of `url` come before a kiosk; the verdict on the last track, None when it left without one."""
+    """Let the scene of `url` come before a kiosk; the verdict on the last track, None when it left without one.
+    `returns`: the person looks ahead again after each prompt."""
     camera, tracker = open_camera(url), FaceTracker()
     liveness: Liveness | None = None
     track, shown = -1, ""
@@ -48,7 +55,8 @@ def present(
         if (liveness.prompt or "") != shown:
             shown = liveness.prompt or ""
             prompts += [liveness.prompt] if liveness.prompt else []
-            camera.tell(CameraEvent(frame.time_s, "prompt", shown))
+            if shown or returns:
+                camera.tell(CameraEvent(frame.time_s, "prompt", shown))
         assert liveness.light is None or liveness.base is not None, "the code is for whom the shots are of"
         if lamp and liveness.light is not None:
             camera.tell(CameraEvent(frame.time_s, "light", f"{liveness.light:.2f}"))
@@ -124,6 +132,40 @@ def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:
     assert found.state == "undetermined"
     assert "no answer to" in str(found.reasons[0])
     assert found.reasons[0].threshold == LivenessSettings().answers.latest_s
+
+
+@pytest.mark.parametrize("prompts", [LIT.pool, LIT.pool[:3]])
+def test_beside_the_light_a_prompt_more_may_stay_unanswered_unless_there_are_few(prompts: tuple[Prompt, ...]) -> None:
+    settings = replace(LIT, pool=prompts)
+    found = verdict("sim:person=24?seed=5&fps=15&prompts=off", settings=settings, lamp=True)
+    assert found.state == "undetermined"
+    assert len(found.prompts) == 1 + settings.retries + (prompts == LIT.pool)
+    assert replace(settings, light=None).misses == 0
+
+
+def test_a_wrong_answer_is_no_miss() -> None:
+    settings = replace(LIT, answers=AnswerSettings(earliest_s=3.0))
+    found = verdict("sim:person=20?seed=4&fps=15", settings=settings, seed=4, lamp=True)
+    assert found.state == "attack"
+    assert len(found.reasons) == 1 + settings.retries
+
+
+def test_who_rests_in_another_pose_after_the_last_prompt_is_measured_there() -> None:
+    url = "sim:person=14?seed=4&fps=15&manner=clumsy"
+    assert verdict(url, settings=LIT, seed=4, lamp=True, returns=False).state == "live"
+
+
+@pytest.mark.parametrize(("strange", "state"), [({2}, "live"), ({2, 4}, "attack")])
+def test_a_turned_look_that_leaves_doubt_is_asked_for_from_the_other_side(strange: set[int], state: str) -> None:
+    times: list[float] = []
+
+    def doubtful(time_s: float) -> np.ndarray:
+        times.append(time_s)
+        return np.full(128, 0.55 / 128**0.5 if len(times) in strange else 0.0, np.float32)
+
+    found = verdict("sim:person=14?seed=4&fps=15", embed=doubtful, settings=LIT, seed=4, lamp=True)
+    assert found.state == state
+    assert set(found.prompts) >= set(TURNS)
 
 
 def test_another_face_after_the_first_look_is_an_attack() -> None:

@@ -118,6 +118,7 @@ def test_more_prompts_are_harder_to_guess_and_more_retries_easier():
     figures = [guess_probability(POOL, count, 0) for count in (1, 2, 3)]
     assert all(more < less for less, more in pairwise(figures))
     assert guess_probability(POOL, 2, 1) > guess_probability(POOL, 2, 0)
+    assert guess_probability(POOL, 1, 1, 1) > guess_probability(POOL, 1, 1)
 
 
 def test_a_single_turn_is_guessed_half_of_the_time():
