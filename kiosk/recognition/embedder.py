@@ -146,11 +146,13 @@ class Continuity(TypedDict):
 
     apart: float
     apart_turned: float
+    doubted_turned: float
 
 
 def continuity(embedder: Described) -> Continuity:
     """Those settings for this embedder's distances."""
-    return {"apart": 0.9 * embedder.apart, "apart_turned": 0.96 * embedder.apart}
+    own = embedder.apart
+    return {"apart": 0.9 * own, "apart_turned": 0.84 * own, "doubted_turned": 1.3 * own}
 
 
 @dataclass(frozen=True, slots=True)
