@@ -75,7 +75,8 @@ def _with_neck(picture: Picture, alpha: NDArray[np.float32], portrait: Portrait)
     """Paint a neck in the shadow of the chin, from the middle of the face to where the portrait's own begins."""
     chin_x, chin_y = portrait.mesh[152, :2]
     half = _NECK_M * portrait.pixels_per_metre
-    top, bottom = int(portrait.centre[1]), int(chin_y + 0.022 * portrait.pixels_per_metre)
+    # A portrait may end right under the chin.
+    top, bottom = int(portrait.centre[1]), min(int(chin_y + 0.022 * portrait.pixels_per_metre), len(picture))
     left, right = int(chin_x - half), int(chin_x + half)
     places = np.round(portrait.mesh[list(_CHEEKS), :2]).astype(int)
     skin = np.median(portrait.image[places[:, 1], places[:, 0]], axis=0)
