@@ -44,14 +44,12 @@ class Actor(Protocol):
 
 
 class Held(Protocol):
-    """What a presenter holds up. `nearer`: the factor on the usual distance at which it is held; `lit_share`: share of
-    its brightness that is light from outside."""
+    """What a presenter holds up. `nearer`: the factor on the usual distance at which it is held."""
 
     nearer: float
-    lit_share: float
 
-    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, shade: float = 1.0) -> None:
-        """Draw it at `pose`, `age_s` seconds after it was brought."""
+    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, lamp: Lamp) -> None:
+        """Draw it at `pose`, `age_s` seconds after it was brought, as lit by `lamp`."""
 
 
 @dataclass(frozen=True)
@@ -188,9 +186,8 @@ class Living(_Visitor):
         return self._pose(time_s)
 
     def _draw_at(self, pose: Pose, image: Picture, focal: float, lamp: Lamp) -> None:
-        shade = lamp.shade(pose.z)
-        self._body.draw(image, pose.x, pose.y, pose.z, focal, shade)
-        draw(self._head, pose, image, focal, shade)
+        self._body.draw(image, pose.x, pose.y, pose.z, focal, lamp.shade(pose.z))
+        draw(self._head, pose, image, focal, lamp)
 
     def _blink(self, at: float, closed_s: float) -> None:
         """Down in 80 ms, up in 120 ms; a voluntary blink takes about half a second in all (Kwon et al. 2013)."""
@@ -225,8 +222,7 @@ class Presenter(_Visitor):
         pose = self._pose(time_s)
         behind = max(pose.z + 0.1, _STANDS_M)
         self._body.draw(image, pose.x, pose.y, behind, focal, lamp.shade(behind))
-        shade = lamp.shade(pose.z, self._instrument.lit_share)
-        self._instrument.draw(image, pose, time_s - self._start, focal, shade)
+        self._instrument.draw(image, pose, time_s - self._start, focal, lamp)
 
 
 def random_for(seed: int, *parts: int) -> Generator:

@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Protocol
 
+import cv2
+import numpy as np
 from numpy.random import Generator
 
 from kiosk.values import CameraEvent, Frame
@@ -14,7 +16,7 @@ from simulation.actors import Living, Presenter
 from simulation.body import Body
 from simulation.head import Head, Pose
 from simulation.instruments import Display, Screen
-from simulation.lamp import Lamp
+from simulation.lamp import FACE_M, Lamp
 from simulation.motion import Sway
 from simulation.paper import BentPaper
 from simulation.portrait import Picture
@@ -61,7 +63,7 @@ class Masked(Living):
         self._draw_at(pose, image, focal, lamp)
         if self._worn:
             before = replace(pose, z=pose.z - _WORN_M)
-            self._paper.draw(image, before, time_s - self._start, focal, lamp.shade(before.z))
+            self._paper.draw(image, before, time_s - self._start, focal, lamp)
 
 
 class Film(Protocol):
@@ -94,11 +96,11 @@ class Puppeteer(Presenter):
     ) -> None:
         """`film_ahead_s`: seconds by which the film's clock is ahead of the scene's."""
         self._film, self._delay_s, self._ahead_s, self._relays = film, delay_s, film_ahead_s, relays
+        self._copied = Lamp()
         self._seen = film.read()
-        super().__init__(Screen(lambda age_s: self._next(), display), body, start_s, end_s, random, answers=False)
+        super().__init__(Screen(lambda age_s: self._shown(), display), body, start_s, end_s, random, answers=False)
         self._sways = [Sway(random, size) for size in (0.001, 0.001, 0.001, 0.3, 0.3, 0.2)]
         self._levels: deque[tuple[float, float]] = deque()
-        self._copied = Lamp()
 
     def tell(self, event: CameraEvent) -> None:
         super().tell(event)
@@ -117,8 +119,7 @@ class Puppeteer(Presenter):
     def draw_at(self, pose: Pose, image: Picture, time_s: float, focal: float, lamp: Lamp) -> None:
         """As `draw`, held elsewhere than on its stand."""
         self._body.draw(image, pose.x, pose.y, pose.z + 0.1, focal, lamp.shade(pose.z + 0.1))
-        shade = lamp.shade(pose.z, self._instrument.lit_share) * self._copied.shade(pose.z)
-        self._instrument.draw(image, pose, time_s - self._start, focal, shade)
+        self._instrument.draw(image, pose, time_s - self._start, focal, lamp)
 
     @property
     def nearer(self) -> float:
@@ -128,6 +129,10 @@ class Puppeteer(Presenter):
     def miss(self) -> None:
         """Let the film go on while nobody sees it."""
         self._next()
+
+    def _shown(self) -> Picture:
+        shade = self._copied.shade(FACE_M)
+        return self._next() if shade == 1.0 else np.asarray(cv2.convertScaleAbs(self._next(), alpha=shade), np.uint8)
 
     def _next(self) -> Picture:
         self._seen = self._film.read() or self._seen

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulation.eyelids import Eyelids
 from simulation.glasses import Glasses
+from simulation.lamp import Lamp
 from simulation.portrait import Picture, Points, Portrait, bleed
 from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS, Triangle, mouth, skin, strip
 
@@ -176,12 +177,10 @@ def _reach(matte: NDArray[np.float32], centre: Points, ray: Points) -> float:
     return max(1.02, last - 0.02)
 
 
-def draw(head: Head, pose: Pose, image: Picture, focal: float, shade: float = 1.0) -> None:
-    """Draw the posed head into `image` (in place), seen by a pinhole camera of `focal` pixels at its middle.
-
-    `shade`: factor on its grey values.
-    """
-    draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal, shade)
+def draw(head: Head, pose: Pose, image: Picture, focal: float, lamp: Lamp) -> None:
+    """Draw the posed head into `image` (in place), lit by `lamp`, seen by a pinhole camera of `focal` pixels at its
+    middle."""
+    draw_mesh(head.vertices(pose), head.triangles, head.nearer, head.uv, head.texture, image, focal, lamp)
     if head.glasses is not None:
         head.glasses.draw(lambda points: placed(points, pose), pose.yaw, pose.pitch, image, focal)
 
@@ -194,12 +193,12 @@ def draw_mesh(
     texture: Picture,
     image: Picture,
     focal: float,
-    shade: float = 1.0,
+    lamp: Lamp,
 ) -> None:
     """Texture `triangles` over `image`, nearest last.
 
     `points`: n x 3 metres; `nearer`: metres by which a triangle comes forward in the order of drawing; `uv`:
-    n x 2 texture pixels; `shade`: factor on the grey values.
+    n x 2 texture pixels; `lamp`: what lights it.
     """
     height, width = image.shape[:2]
     if float(points[:, 2].min()) < 0.05:
@@ -223,29 +222,45 @@ def draw_mesh(
     fixed = np.round(corners * 16).astype(np.int32)
     for triangle, corner in zip(order.tolist(), fixed[order], strict=True):
         cv2.fillConvexPoly(which, corner, triangle + 1, cv2.LINE_8, 4)
-    map_x, map_y = _texture_maps(which, corners, edge1, edge2, area, uv[triangles])
+    shade = lamp.on(points, normals(points, triangles))
+    values = uv if isinstance(shade, float) else np.column_stack([uv, shade])
+    map_x, map_y, *shades = _maps(which, corners, edge1, edge2, area, values[triangles])
     colour = cv2.remap(texture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
-    if shade != 1.0:
-        colour = cv2.convertScaleAbs(colour, alpha=shade)
+    if shades:
+        colour = cv2.multiply(colour, cv2.merge(shades * 3), dtype=cv2.CV_8U)
+    elif shade != 1.0:
+        colour = cv2.convertScaleAbs(colour, alpha=float(shade))
     cover = cv2.erode((which > 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
     alpha = cv2.blur(cover, (3, 3)).astype(np.float32) / np.float32(255)
     target = image[y0:y1, x0:x1]
     target[:] = cv2.blendLinear(colour, np.ascontiguousarray(target), alpha, np.float32(1) - alpha)
 
 
-def _texture_maps(
-    which: NDArray[np.uint16], corners: Points, edge1: Points, edge2: Points, area: Points, uv: Points
-) -> tuple[Points, Points]:
-    """For each pixel the place in the texture: within a triangle it is an affine function of x and y."""
+def normals(points: Points, triangles: NDArray[np.int32]) -> Points:
+    """At each of the n x 3 points the way out of the surface, of length 1: the mean over its triangles by area."""
+    a, b, c = (points[corner] for corner in triangles.T)
+    out = np.cross(c - a, b - a)
+    around = triangles.T.ravel()
+    summed = np.column_stack([np.bincount(around, np.tile(part, 3), len(points)) for part in out.T])
+    return (summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _maps(
+    which: NDArray[np.uint16], corners: Points, edge1: Points, edge2: Points, area: Points, values: Points
+) -> list[Points]:
+    """For each pixel the corners' `values`, triangles x 3 x k, of which each is an affine function of x and y within a
+    triangle: the place in the texture, and how it is lit."""
     safe = np.where(np.abs(area) > 1e-3, area, 1)
-    span1, span2 = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    span1, span2 = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
     by_x = (span1 * edge2[:, 1:] - span2 * edge1[:, 1:]) / safe[:, None]
     by_y = (span2 * edge1[:, :1] - span1 * edge2[:, :1]) / safe[:, None]
-    start = uv[:, 0] - by_x * corners[:, 0, :1] - by_y * corners[:, 0, 1:]
-    table = np.zeros((len(uv) + 1, 6), np.float32)
-    table[1:] = np.column_stack([by_x, by_y, start])
+    start = values[:, 0] - by_x * corners[:, 0, :1] - by_y * corners[:, 0, 1:]
+    table = np.zeros((3, values.shape[2], len(values) + 1), np.float32)
+    table[:, :, 1:] = by_x.T, by_y.T, start.T
     rows = np.arange(which.shape[0], dtype=np.float32)[:, None]
     columns = np.arange(which.shape[1], dtype=np.float32)
-    a, b, c, d, e, f = (np.take(column, which) for column in table.T.copy())
-    return a * columns + c * rows + e, b * columns + d * rows + f
+    return [
+        np.take(across, which) * columns + np.take(down, which) * rows + np.take(at, which)
+        for across, down, at in table.transpose(1, 0, 2)
+    ]

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from simulation.head import Pose, rotation
-from simulation.lamp import GLASS
+from simulation.lamp import GLASS, Lamp
 from simulation.portrait import Picture, Points, Portrait
 
 _TEXTURE = 800  # pixels of the longer side of an instrument's texture
@@ -66,9 +66,9 @@ class Instrument:
         self._surface, self._alpha, self._size = surface, alpha, size_m
         self.nearer = nearer
 
-    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, shade: float = 1.0) -> None:
-        """Draw the instrument at `pose` into `image`, in place. `age_s`: seconds since it was brought; `shade`:
-        factor on its grey values."""
+    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, lamp: Lamp) -> None:
+        """Draw the instrument at `pose` into `image`, in place. `age_s`: seconds since it was brought; `lamp`: what
+        lights it, all over as in its middle."""
         surface = self._content(age_s)
         height, width = image.shape[:2]
         across, down = self._size[0] / 2, self._size[1] / 2
@@ -85,7 +85,7 @@ class Instrument:
         size = (int(x1 - x0), int(y1 - y0))
         colour = cv2.warpPerspective(surface, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         alpha = cv2.warpPerspective(self._alpha, matrix, size, flags=cv2.INTER_LINEAR)
-        colour = self._lit(colour, matrix, pose, focal, shade)
+        colour = self._lit(colour, matrix, pose, focal, lamp.shade(pose.z, self.lit_share))
         target = image[y0:y1, x0:x1]
         target[:] = cv2.blendLinear(colour, np.ascontiguousarray(target), alpha, np.float32(1) - alpha)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.head import JOINT_M, Pose, draw_mesh, outline, rotation
+from simulation.lamp import Lamp
 from simulation.portrait import Picture, Points, Portrait
 from simulation.topology import LOWER_LIDS, OVAL, UPPER_LIDS
 
@@ -21,11 +22,10 @@ class BentPaper:
     """An `Instrument` that is a piece of a cylinder of `radius_m`, its axis upright.
 
     `cut`: along the outline of the "head" (hair and all), or along the "face"'s oval. `eye_holes`: what is behind
-    looks through. Matte: it takes the light as skin does.
+    looks through. Matte: it takes the light as skin does, by the way that it faces.
     """
 
     nearer = 1.0
-    lit_share = 1.0
 
     def __init__(
         self, portrait: Portrait, radius_m: float, cut: Literal["head", "face"] = "head", eye_holes: bool = False
@@ -45,14 +45,12 @@ class BentPaper:
         # Ink neither reaches black nor white.
         self._texture: Picture = np.clip(portrait.image * 0.86 + 22 + grain, 0, 255).astype(np.uint8)
 
-    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, shade: float = 1.0) -> None:
+    def draw(self, image: Picture, pose: Pose, age_s: float, focal: float, lamp: Lamp) -> None:
         """Draw into `image`, in place; the middle of the paper is where a head at `pose` has its face."""
         joint = np.array(JOINT_M)
         points = (self._points - joint) @ rotation(pose.yaw, pose.pitch, pose.roll).T
         points += joint + np.array([pose.x, pose.y, pose.z])
-        draw_mesh(
-            points.astype(np.float32), self._triangles, self._nearer, self._uv, self._texture, image, focal, shade
-        )
+        draw_mesh(points.astype(np.float32), self._triangles, self._nearer, self._uv, self._texture, image, focal, lamp)
 
 
 def _eye(portrait: Portrait, upper: tuple[int, ...], lower: tuple[int, ...]) -> Points:

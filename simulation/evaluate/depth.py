@@ -27,6 +27,7 @@ from simulation.actors import random_for
 from simulation.evaluate.counts import clopper_pearson
 from simulation.head import Pose
 from simulation.instruments import Instrument
+from simulation.lamp import Lamp
 from simulation.motion import Sway
 from simulation.portrait import Picture
 from simulation.room import Sensor, office
@@ -163,7 +164,7 @@ def _on_plane(pictures: list[Picture], face: Face, turned_deg: float = 0.0, held
             plane.shown = number
             dx, dy, dz, yaw, pitch, roll = (sway.at(number / _FPS) for sway in sways)
             pose = Pose(shift[0] + dx, shift[1] + dy, _AT_M + shift[2] + dz, angle + yaw, pitch, roll)
-            plane.draw(image, pose, 0.0, float(focal))
+            plane.draw(image, pose, 0.0, float(focal), Lamp())
             frame = Frame(sensor.expose(image, number), number / _FPS, number)
             seen = tracker.update(frame).served
             if seen is None:

@@ -1,6 +1,7 @@
 """The simulated head is a face to mediapipe, a person to dlib, and solid."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 
 from simulation.body import Body
 from simulation.head import Head, Pose, draw
+from simulation.lamp import Lamp
 from simulation.portrait import Picture, Portrait, astronaut, bleed, prepare
 from simulation.strangers import stranger
 from simulation.topology import skin
@@ -33,7 +35,7 @@ def mesher() -> Iterator[Any]:
 def picture(portrait: Portrait, pose: Pose) -> Picture:
     image = np.full((480, 640, 3), (170, 180, 185), np.uint8)
     Body(portrait).draw(image, pose.x, pose.y, pose.z, FOCAL)
-    draw(Head(portrait), pose, image, FOCAL)
+    draw(Head(portrait), pose, image, FOCAL, Lamp())
     return image
 
 
@@ -126,7 +128,7 @@ def test_a_stranger_is_somebody_else_to_dlib_and_still_a_face(
 @pytest.mark.parametrize("pose", [Pose(), Pose(yaw=30), Pose(yaw=-30), Pose(pitch=20), Pose(lids=1, z=0.4)])
 def test_the_head_has_no_holes(portrait: Portrait, pose: Pose):
     magenta = np.full((480, 640, 3), (255, 0, 255), np.uint8)
-    draw(Head(portrait), pose, magenta, FOCAL)
+    draw(Head(portrait), pose, magenta, FOCAL, Lamp())
     drawn = (magenta != (255, 0, 255)).any(axis=2).astype(np.uint8)
     outlines, _ = cv2.findContours(drawn, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     assert len(outlines) == 1
@@ -135,7 +137,7 @@ def test_the_head_has_no_holes(portrait: Portrait, pose: Pose):
 def test_what_lies_behind_the_head_does_not_move_with_it(portrait: Portrait):
     room = np.random.default_rng(1).integers(0, 255, (480, 640, 3)).astype(np.uint8)
     turned = room.copy()
-    draw(Head(portrait), Pose(yaw=25), turned, FOCAL)
+    draw(Head(portrait), Pose(yaw=25), turned, FOCAL, Lamp())
     assert np.array_equal(turned[:, :200], room[:, :200])
     assert not np.array_equal(turned, room)
 
@@ -143,7 +145,7 @@ def test_what_lies_behind_the_head_does_not_move_with_it(portrait: Portrait):
 def test_a_head_outside_the_picture_or_behind_the_lens_is_not_drawn(portrait: Portrait):
     image = np.zeros((120, 160, 3), np.uint8)
     for pose in (Pose(x=5.0), Pose(z=-1.0), Pose(z=0.05)):
-        draw(Head(portrait), pose, image, 120.0)
+        draw(Head(portrait), pose, image, 120.0, Lamp())
     assert not image.any()
 
 
@@ -166,3 +168,24 @@ def test_bleeding_carries_the_rim_outwards_and_leaves_the_inside():
     spread = bleed(image, inside)
     assert np.array_equal(spread[inside], image[inside])
     assert (spread >= 85).all()
+
+
+def test_the_lamp_lights_what_faces_it_more(portrait: Portrait):
+    head, lamp = Head(portrait), Lamp()
+    shown = []
+    for lamp.level in (0.3, 1.0):
+        image = np.full((480, 640, 3), 170, np.uint8)
+        draw(head, Pose(), image, FOCAL, lamp)
+        shown.append(cv2.blur(image, (5, 5)).mean(axis=2))
+    answer = np.log(shown[1] / shown[0])
+    x, y = np.round(FOCAL * head.vertices(Pose())[[1, 123, 352], :2].T / 0.7).astype(int)
+    tip, right, left = answer[y + 240, x + 320]
+    assert tip > 1.2 * max(right, left), "cheeks face aside"
+
+
+def test_a_portrait_may_end_right_under_the_chin(portrait: Portrait):
+    rows = int(portrait.mesh[152, 1]) + 2
+    short = replace(portrait, image=portrait.image[:rows], matte=portrait.matte[:rows])
+    image = np.zeros((480, 640, 3), np.uint8)
+    Body(short).draw(image, 0.0, 0.0, 0.7, FOCAL)
+    assert image[330:].any()
