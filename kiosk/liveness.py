@@ -23,11 +23,12 @@ from kiosk.pad.depth import Depth, DepthSettings
 from kiosk.pad.light import LightAnswer, LightCode, LightSettings
 from kiosk.pad.passive import Passive
 from kiosk.pad.prompts import POOL, TURNS, plans, replacements
+from kiosk.pad.shading import Relief
+from kiosk.pad.turns import Turns
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
 # Poses that speak against a shot, but not against measuring where the person is.
 _BEARABLE = {"eyes_closed", "blurred", "uneven_light"}
-FOLLOWED = "depth of followed points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,7 @@ class Liveness:
         self._passed: list[Prompt] = []
         self._failures: list[Reason] = []
         self._missed = 0
-        self._depths: list[tuple[float, float]] = []
-        self._noses: list[float] = []
-        self._clear = self._faint = False
+        self._turns = Turns(settings.depth, settings.light is not None)
         self._measured: list[Reason] = []
         self._recent: deque[Measure] = deque()
         self._straight_frames = 0
@@ -324,7 +323,7 @@ class Liveness:
             # A hand-held camera moves the surroundings of the living too: without a rim or flatness, no proof.
             proven = depth.flat is not None or depth.dark_frame
             # A print cannot close its eyes, nor does its mesh turn.
-            species = "screen" if self._blinked or self._depths or depth.dark_frame else "print"
+            species = "screen" if self._blinked or self._turns.any_deep or depth.dark_frame else "print"
             self._end("attack" if proven else "undetermined", [evidence, *self._failures], species if proven else "")
             return
         if depth.cut is not None:
@@ -345,52 +344,19 @@ class Liveness:
     def _accept(self, now_s: float) -> None:
         """A prompt was answered; a turn counts only with its depth measured."""
         assert self._answer is not None
+        assert self._depth is not None
         prompt = self._answer.prompt
-        if prompt in TURNS and not self._is_deep(now_s, prompt):
+        doubt = self._turns.add(prompt, self._depth) if prompt in TURNS else None
+        if doubt is not None:
+            if doubt.flat:
+                self._end("attack", [doubt.reason], "screen")
+            else:
+                self._fail(now_s, doubt.reason, wary=doubt.wary, missed=doubt.missed)
             return
         self._blink_seen |= prompt == "blink"
         self._passed.append(prompt)
         self._plan.pop(0)
         self._next(now_s)
-
-    def _is_deep(self, now_s: float, prompt: Prompt) -> bool:
-        """Whether the turn was one of a head; where not, the prompt has failed or all is decided."""
-        assert self._depth is not None
-        residuals, found, limits = self._depth.of_turn(), self._depth.nose(), self._settings.depth
-        if residuals is None:
-            self._fail(now_s, Reason(f"{prompt}: too few points to measure depth"), missed=True)
-            return False
-        mesh, flow = Reason("mesh depth", residuals[0], limits.mesh), Reason(FOLLOWED, residuals[1], limits.flow)
-        relief = None if found is None else found.value
-        self._noses += [] if relief is None else [relief]
-        nose = Reason("nose stands out", mean(self._noses), self._least_nose) if self._noses else None
-        self._measured += [mesh, flow] if nose is None else [mesh, flow, nose]
-        if residuals[1] <= limits.flat and residuals[0] < limits.mesh:
-            self._end("attack", [Reason(f"{prompt} is flat", residuals[1], limits.flat)], "screen")
-        elif residuals[0] < limits.mesh or residuals[1] < limits.flow:
-            self._fail(now_s, mesh if residuals[0] < limits.mesh else flow, missed=True)
-        elif relief is None and self._faint:
-            self._fail(now_s, Reason(f"{prompt}: too few points on the nose to measure depth"))
-        elif relief is not None and mean(self._noses) < (limits.paper if len(self._noses) < 3 else self._least_nose):
-            self._fail(now_s, Reason("bent like paper", mean(self._noses), self._least_nose), wary=True)
-        else:
-            if relief is None:
-                self._faint = True
-            else:
-                self._depths.append(residuals)
-                self._clear |= self._depth.nose_is_clear()
-            return True
-        return False
-
-    def _is_proven_deep(self) -> bool:
-        """Whether the turns so far leave no doubt about the nose: one that is clear, or the mean of more."""
-        clear = self._clear if len(self._noses) == 1 else bool(self._noses) and mean(self._noses) >= self._least_nose
-        return bool(self._depths) and clear
-
-    @property
-    def _least_nose(self) -> float:
-        limits = self._settings.depth
-        return limits.nose if len(self._noses) < 3 else limits.nose_in_three
 
     def _fail(self, now_s: float, reason: Reason, wary: bool = False, missed: bool = False) -> None:
         """One failed prompt is replaced by a fresh one, as long as retries last. `wary`: something answered, but
@@ -414,7 +380,7 @@ class Liveness:
     def _next(self, now_s: float) -> None:
         self._answer = self._depth = None
         self._straight_frames = 0
-        if not self._plan and not self._is_proven_deep():
+        if not self._plan and not self._turns.suffice:
             self._plan.append(self._rng.choice([turn for turn in self._settings.pool if turn in TURNS]))
         ordinary = self._light is not None and len(self._asked) == 1
         if not self._plan and not self._blink_seen and not ordinary:
@@ -443,13 +409,18 @@ class Liveness:
         lit = None if self._light is None else self._light.answer()
         if self._light is not None and lit is None:
             return
+        shading = None
+        if self._light is not None and lit is not None and lit.state == "answered":
+            shading = self._light.relief()
+            if shading is None and measure.time_s - self._since_s <= self._settings.embed_within_s:
+                return  # until the look ahead was lit for long enough
         self._measured += [] if lit is None else lit.measured
         if lit is not None and lit.state in ("late", "shared"):
             self._end("attack", list(lit.reasons), "screen" if lit.state == "late" else "print")
         else:
-            self._judge_identity(lit, measure.time_s)
+            self._judge_identity(lit, shading, measure.time_s)
 
-    def _judge_identity(self, lit: LightAnswer | None, now_s: float) -> None:
+    def _judge_identity(self, lit: LightAnswer | None, shading: Relief | None, now_s: float) -> None:
         frontal = [v for _, turned, v in self._identities if turned <= self._settings.back_within]
         turned = [v for _, angle, v in self._identities if angle > self._settings.back_within]
         looks = np.stack(frontal)
@@ -460,9 +431,12 @@ class Liveness:
         # After a doubt the mean of both sides decides.
         in_turn = Reason("identity in the turn", mean(aside) if self._turned_again else max(aside), limits.apart_turned)
         measured = [Reason("identity before and after", apart, limits.apart), in_turn]
-        self._measured += measured
-        doubted = not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned
-        other = [turn for turn in limits.pool if turn in TURNS and turn != self._last_turn()]
+        other = [turn for turn in limits.pool if turn in TURNS and turn != self._last_turn() and not self._turned_again]
+        answered = lit is not None and lit.state == "answered"
+        relief = self._turns.relief(shading, last=not other)
+        flat = answered and (relief.value is None or relief.value < (relief.threshold or 0.0))
+        doubted = flat or (not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned)
+        self._measured += [*measured, relief] if answered else measured
         if apart <= limits.apart and doubted and other:
             self._turned_again = True
             self._plan += other
@@ -475,7 +449,11 @@ class Liveness:
             if lit.state != "answered":
                 self._end("undetermined", list(lit.reasons))
                 return
-            measured += lit.reasons
+            if flat:
+                paper = relief.value is not None
+                self._end("attack" if paper else "undetermined", [relief], "print" if paper else "")
+                return
+            measured += [*lit.reasons, relief]
         denied = self._passive.denied()
         if denied:
             self._end("attack", list(denied), "screen" if denied[0].name == "moire" else "")
@@ -484,10 +462,7 @@ class Liveness:
         if unproven:
             self._end("undetermined", list(unproven))
             return
-        mesh, flow = min(self._depths, key=lambda pair: pair[1])
-        depth = limits.depth
-        measured += [Reason("mesh depth", mesh, depth.mesh), Reason(FOLLOWED, flow, depth.flow)]
-        self._end("live", measured)
+        self._end("live", [*measured, *self._turns.least_deep()])
 
     # -- helpers -----------------------------------------------------------------------------------------------
 
@@ -556,7 +531,7 @@ class Liveness:
     def _end(self, state: Literal["live", "attack", "undetermined"], reasons: list[Reason], species: str = "") -> None:
         self.prompt = None
         self._phase = "done"
-        noted = {reason.name: reason for reason in (*self._passive.noted, *self._measured)}
+        noted = {reason.name: reason for reason in (*self._passive.noted, *self._turns.measured, *self._measured)}
         for reason in reasons:
             noted.pop(reason.name, None)
         self.verdict = LivenessVerdict(state, tuple(reasons), species, tuple(self._asked), tuple(noted.values()))

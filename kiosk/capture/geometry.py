@@ -30,6 +30,12 @@ RIGID = np.array(
 )
 """34 landmarks that expressions hardly move, spread in depth from temples to the tip of the nose."""
 
+SURFACE = 468
+"""Landmarks of the face's surface; those after them are the irises'."""
+
+LIPS = np.array((61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146))
+"""The outline of the lips, in order."""
+
 NOSE = np.array((197, 236, 198, 209, 129, 98, 97, 2, 326, 327, 358, 429, 420, 456))
 """The outline of the nose's lower half, which stands out most, in order."""
 
@@ -71,6 +77,12 @@ def eye_aspect_ratios(landmarks: NDArray[np.float32]) -> tuple[float, float]:
 def eye_centres(landmarks: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Centres of the right and the left eye, x and y in pixels."""
     return landmarks[_RIGHT_EYE, :2].mean(axis=0), landmarks[_LEFT_EYE, :2].mean(axis=0)
+
+
+def eye_widths(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+    """From corner to corner of the right and the left eye, pixels."""
+    right, left = np.linalg.norm(landmarks[_EYES[:, 0], :2] - landmarks[_EYES[:, 3], :2], axis=1)
+    return float(right), float(left)
 
 
 def outer_eye_distance(landmarks: NDArray[np.float32]) -> float:

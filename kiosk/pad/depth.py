@@ -30,6 +30,9 @@ class DepthSettings:
     less scatter .060 and more (one in twenty under .080); with spectacles .048 and more (median .126); 189 turns of
     masks of paper bent to 7 and 9 cm .127 at most (.02 on average, standard deviation .024), less scatter .047 at
     most. Real clips leave .093 and more.
+    `relief`: beside a light code, least sum of the nose and `shaded` times the share of a head's shading that the
+    answer has (see shading), less its standard error; `clear_relief`: how much is enough after one turn. There the nose
+    alone must be above `paper` only.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
@@ -43,6 +46,9 @@ class DepthSettings:
     nose_in_three: float = 0.07
     clear_nose: float = 0.075
     paper: float = 0.03
+    shaded: float = 0.2
+    relief: float = 0.13
+    clear_relief: float = 0.2
     fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88

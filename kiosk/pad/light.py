@@ -8,7 +8,9 @@ head's own movement is taken out, so too little light or too much sun lowers it:
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import cv2
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from kiosk.capture import geometry
 from kiosk.pad.answers import Measure
+from kiosk.pad.shading import Relief, Skin
 from kiosk.values import Face, Frame, Reason
 
 _ROUGH = 8  # every so many pixels of the room
@@ -24,6 +27,7 @@ _DIFFERENCE_S = 0.1
 _LAG_STEP_S = 0.02
 _LATE_S = 1.2
 _FEWEST_FRAMES = 20
+_AHEAD_DEG = 8.0  # a head that is turned shows the lamp other sides
 TOO_NEAR = "no room is seen beside the face: step back"
 
 Looks = tuple[tuple[int, float], ...]
@@ -70,6 +74,20 @@ class _Response(NamedTuple):
     room: float
 
 
+class _Moves(NamedTuple):
+    """What changed from one look to the next, in rows: the lamp's level, `lag_s` before, and the head's movement, of
+    which no answer is read. `step`, `near`: which samples make a row."""
+
+    step: int
+    near: NDArray[np.bool_]
+    levels: NDArray[np.float64]
+    moved: NDArray[np.float64]
+
+    def of(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Rows of changes of samples in rows."""
+        return np.asarray((values[self.step :] - values[: -self.step])[self.near], np.float64)
+
+
 class LightCode:
     """One code, from the moment it starts. `level`: what the lamp is to show now."""
 
@@ -77,11 +95,13 @@ class LightCode:
         self._settings, self._rng = settings, rng
         self._changes: list[tuple[float, float]] = []
         self._samples: list[tuple[float, float, float, float, float, float]] = []
+        self._skin: Skin | None = None
+        self._logs: list[NDArray[np.float32]] = []
         self.level = settings.levels[1]
         self.symbols = 0
         self.looks = settings.looks
         """May be made stricter before the answer is judged."""
-        self._judged = 0
+        self._judged, self._lag_s = 0, 0.0
         self._draw(start_s)
 
     def update(self, frame: Frame, face: Face, measure: Measure) -> None:
@@ -89,6 +109,9 @@ class LightCode:
         inside, around = _brightness(frame.image, face)
         sizes = float(np.log(measure.size))
         self._samples.append((frame.time_s, inside, around, measure.yaw, measure.pitch, sizes))
+        if self._skin is None:
+            self._skin = Skin(face.landmarks)
+        self._logs.append(self._skin.logs(frame.image, face.landmarks))
         if frame.time_s - self._since_s >= self._settings.symbol_s - 1e-6:
             self._draw(frame.time_s)
 
@@ -102,7 +125,8 @@ class LightCode:
         lags = np.arange(0.0, _LATE_S, _LAG_STEP_S)
         in_time = int(np.searchsorted(lags, limits.latest_s + 1e-6))
         found = [self._fit(float(lag)) for lag in lags[:in_time]]
-        timely = max(found, key=lambda one: one.correlation)
+        best = max(range(in_time), key=lambda number: found[number].correlation)
+        timely, self._lag_s = found[best], float(lags[best])
 
         def passes(one: _Response) -> bool:
             return one.correlation >= asked[-1] and one.depth >= limits.depth
@@ -130,6 +154,22 @@ class LightCode:
         short = measured[:1] if timely.correlation < asked[-1] else measured[1:]
         return LightAnswer("weak", short, measured)
 
+    def relief(self) -> Relief | None:
+        """How the answer that was judged last lies on the face as it looks ahead; None where it cannot be measured."""
+        start = self._begin()
+        rows = np.array(self._samples[start:])
+        first = np.array(self._samples[0][3:5])
+        moves = self._moves(rows, self._lag_s, (np.abs(rows[:, 3:5] - first) <= _AHEAD_DEG).all(axis=1))
+        if self._skin is None or moves is None:
+            return None
+        logs = np.stack(self._logs[start:])
+        seen = np.isfinite(logs).all(axis=0)
+        code, *_ = _unmoved(moves.moved, moves.levels[:, np.newaxis]).T
+        answers = np.full(len(seen), np.nan)
+        answers[seen] = code @ _unmoved(moves.moved, moves.of(logs[:, seen])) / max(float(code @ code), 1e-9)
+        low, high = self._settings.levels
+        return self._skin.relief((high - low) * answers, low / high)
+
     def _draw(self, now_s: float) -> None:
         self.level = self._rng.choice(self._settings.levels)
         self.symbols += 1
@@ -138,23 +178,11 @@ class LightCode:
 
     def _fit(self, lag_s: float) -> _Response:
         """The answer to the code `lag_s` late."""
-        # Of a long code the end counts: whoever answered its beginning may have gone.
-        began_s = self._changes[-(self.looks[-1][0] + 1) :][0][0]
-        rows = np.array([sample for sample in self._samples if sample[0] > began_s])
-        if len(rows) < _FEWEST_FRAMES:
+        rows = np.array(self._samples[self._begin() :])
+        moves = self._moves(rows, lag_s, np.ones(len(rows), bool))
+        if moves is None:
             return _Response(0.0, 0.0, 0.0)
-        times, (_, face, room, yaw, pitch, size) = rows[:, 0], rows.T
-        began = np.searchsorted([moment for moment, _ in self._changes], times - lag_s - 1e-6) - 1
-        levels = np.array([level for _, level in self._changes])[np.maximum(began, 0)]
-        step = max(1, round(_DIFFERENCE_S / max(float(np.median(np.diff(times))), 1e-3)))
-        near = times[step:] - times[:-step] <= 2.5 * _DIFFERENCE_S
-
-        def changes(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return (values[step:] - values[:-step])[near]
-
-        # A head that turns or nods takes its own shadow along: that part of the change says nothing of the lamp.
-        moved = np.column_stack([np.ones(int(near.sum())), *map(changes, (yaw, np.abs(yaw), pitch, size))])
-        columns = np.column_stack([changes(levels), changes(face), changes(room)])
+        moved, columns = moves.moved, np.column_stack([moves.levels, moves.of(rows[:, 1:3])])
         seen = np.isfinite(columns[:, 2])
         code, face = _unmoved(moved, columns[:, :2]).T
         power, spread = float(code @ code), float(face @ face)
@@ -167,6 +195,25 @@ class LightCode:
             code, room = _unmoved(moved[seen], columns[seen][:, [0, 2]]).T
             shared = span * float(code @ room) / max(float(code @ code), 1e-9)
         return _Response(along / (power * spread) ** 0.5, span * along / power, shared)
+
+    def _begin(self) -> int:
+        """The first sample that counts: of a long code its end, for whoever answered its beginning may have gone."""
+        began_s = self._changes[-(self.looks[-1][0] + 1) :][0][0]
+        return bisect_right(self._samples, began_s, key=itemgetter(0))
+
+    def _moves(self, rows: NDArray[np.float64], lag_s: float, used: NDArray[np.bool_]) -> _Moves | None:
+        """Of the samples that are `used`; None with too few."""
+        if used.sum() < _FEWEST_FRAMES:
+            return None
+        times, (yaw, pitch, size) = rows[:, 0], rows[:, 3:].T
+        began = np.searchsorted([moment for moment, _ in self._changes], times - lag_s - 1e-6) - 1
+        levels = np.array([level for _, level in self._changes])[np.maximum(began, 0)]
+        step = max(1, round(_DIFFERENCE_S / max(float(np.median(np.diff(times))), 1e-3)))
+        near = (times[step:] - times[:-step] <= 2.5 * _DIFFERENCE_S) & used[step:] & used[:-step]
+        # A head that turns or nods takes its own shadow along: that part of the change says nothing of the lamp.
+        moves = np.column_stack([levels, yaw, np.abs(yaw), pitch, size])
+        changed = (moves[step:] - moves[:-step])[near]
+        return _Moves(step, near, changed[:, 0], np.column_stack([np.ones(len(changed)), changed[:, 1:]]))
 
 
 def _unmoved(moved: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:

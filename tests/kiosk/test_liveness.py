@@ -14,6 +14,7 @@ from kiosk.pad.answers import AnswerSettings
 from kiosk.pad.depth import DepthSettings
 from kiosk.pad.light import LightSettings
 from kiosk.pad.prompts import TURNS
+from kiosk.pad.turns import RELIEF
 from kiosk.values import CameraEvent, LivenessVerdict, Prompt
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
@@ -116,15 +117,28 @@ def test_with_a_lamp_the_face_must_answer_its_light() -> None:
     assert "light" in dark.reasons[0].name
 
 
-def test_beside_the_light_one_turn_is_enough_unless_the_nose_leaves_doubt() -> None:
+def test_beside_the_light_one_turn_is_enough_unless_the_relief_leaves_doubt() -> None:
     settings = LivenessSettings(light=LightSettings())
     usual = verdict("sim:person=14?seed=4&fps=15", settings=settings, seed=4, lamp=True)
     assert len(usual.prompts) == 1
-    doubting = replace(settings, depth=DepthSettings(clear_nose=9.0))
+    doubting = replace(settings, depth=DepthSettings(clear_relief=9.0))
     doubted = verdict("sim:person=20?seed=4&fps=15", settings=doubting, seed=4, lamp=True)
     assert doubted.state == "live"
-    assert set(doubted.prompts[:2]) <= set(TURNS)
-    assert len(doubted.prompts) >= 2
+    assert set(doubted.prompts[:2]) == set(TURNS)
+
+
+def test_paper_is_told_by_the_light_where_nothing_else_would_tell_it() -> None:
+    lenient = LivenessSettings(
+        light=LightSettings(),
+        blink=False,
+        answers=AnswerSettings(turn=10.0),
+        depth=DepthSettings(mesh=0.0, flow=0.0, flat=0.0, paper=-1.0),
+        apart_turned=2.0,
+    )
+    for instrument in ("mask", "cutout"):
+        found = verdict(f"sim:{instrument}=24?seed=1&fps=15", settings=lenient, seed=1, lamp=True)
+        assert (found.state, found.species) == ("attack", "print")
+        assert [reason.name for reason in found.reasons] == [RELIEF]
 
 
 def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:
