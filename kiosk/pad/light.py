@@ -27,6 +27,7 @@ _DIFFERENCE_S = 0.1
 _LAG_STEP_S = 0.02
 _LATE_S = 1.2
 _FEWEST_FRAMES = 20
+_TRIMMED = 0.1
 _AHEAD_DEG = 8.0  # a head that is turned shows the lamp other sides
 TOO_NEAR = "no room is seen beside the face: step back"
 
@@ -223,8 +224,8 @@ def _unmoved(moved: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArra
 
 
 def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
-    """Logarithms of the mean grey of the face's middle and of the room beside and above the head; NaN for the room
-    where the face leaves too little of it in the picture."""
+    """Logarithms of the mean grey of the face's middle, without its darkest and brightest tenth, and of the room beside
+    and above the head; NaN for the room where the face leaves too little of it in the picture."""
     oval = face.landmarks[geometry.OVAL, :2]
     centre = oval.mean(axis=0)
     inner = np.round(centre + 0.75 * (oval - centre)).astype(np.int32)
@@ -233,7 +234,7 @@ def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
     x1, y1 = np.clip(inner.max(axis=0), (x0 + 1, y0 + 1), (width, height))
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillConvexPoly(mask, inner - np.array((x0, y0), np.int32), 1)
-    inside = sum(cv2.mean(image[y0:y1, x0:x1], mask)[:3]) / 3
+    inside = _trimmed_mean(cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_BGR2GRAY), mask)
     x, y, w, h = face.box
     rough = image[::_ROUGH, ::_ROUGH]
     away = np.ones(rough.shape[:2], bool)
@@ -241,3 +242,12 @@ def _brightness(image: NDArray[np.uint8], face: Face) -> tuple[float, float]:
     away[max(y - h // 2, 0) // _ROUGH :, max(x - 3 * w // 2, 0) // _ROUGH : (x + 5 * w // 2) // _ROUGH] = False
     around = float(rough[away].mean()) if away.sum() >= 50 else np.nan
     return float(np.log(inside + 1.0)), float(np.log(around + 1.0))
+
+
+def _trimmed_mean(grey: NDArray[np.uint8], mask: NDArray[np.uint8]) -> float:
+    """Mean of the grey values under the mask without a tenth at either end: glare on spectacles wanders, lids move."""
+    counts = cv2.calcHist([grey], [0], mask, [256], [0, 256])[:, 0].astype(np.float64)
+    above = np.cumsum(counts)
+    low, high = _TRIMMED * above[-1], (1.0 - _TRIMMED) * above[-1]
+    kept = np.clip(np.minimum(above, high) - np.maximum(above - counts, low), 0.0, None)
+    return float(kept @ np.arange(256.0) / max(kept.sum(), 1.0))

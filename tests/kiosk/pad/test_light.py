@@ -26,9 +26,10 @@ def played(
     gone_s: float = 1e9,
     until_s: float = 0.0,
     face: Face = FACE,
+    glare: bool = False,
 ) -> LightAnswer:
     """A face that gives back `depth` of its brightness, `late_s` late, and takes on a shadow as it turns; from `gone_s`
-    on nothing. Nobody asks before `until_s`."""
+    on nothing. Nobody asks before `until_s`. `glare`: on the lenses, now and then."""
     code = LightCode(SETTINGS, random.Random(3), 0.0)
     levels = [(0.0, code.level)]
     number = 0
@@ -40,6 +41,8 @@ def played(
         yaw = 25.0 * np.sin(2.0 * time_s)
         image = np.full((240, 320, 3), 150.0 * (1 - room * down), np.float32)
         image[85:155, 135:185] = 130.0 * (1 - depth * down) * (1 + shadow * yaw / 25.0)
+        if glare and number % 5 < 2:
+            image[104:112, 140 + number % 7 : 150 + number % 7] = 250.0
         image += noise * NOISE[7 * number % 160 :][:240]
         frame = Frame(np.clip(image, 0, 255).astype(np.uint8), time_s, number)
         code.update(frame, face, Measure(time_s, yaw, 0.0, 90.0, 0.3))
@@ -53,6 +56,11 @@ def test_a_face_in_the_lamps_light_answers_at_any_frame_rate_and_while_it_turns(
     answer = played(0.12, room=0.01, shadow=shadow, fps=fps)
     assert answer.state == "answered", answer.reasons
     assert answer.reasons[1].value == pytest.approx(0.12, rel=0.2)
+
+
+def test_glare_that_comes_and_goes_on_spectacles_does_not_hide_the_answer():
+    answer = played(0.06, glare=True)
+    assert answer.state == "answered", answer.reasons
 
 
 def test_a_screen_gives_too_little_back_however_clearly_it_is_read():
