@@ -155,14 +155,17 @@ class Scene:
         if act.actor in ("puppet", "relay"):
             return self._steered(act, time_s, act.variant)
         if act.actor in ("takeover", "takeback"):
-            behind = _stranger(self._script.face, self._script.seed % 4)
             screen, first = self._steered(act, time_s, _STEERED_LATE), act.actor == "takeover"
-            return Relieved(screen, *behind, *span, random, first, act.variant / 10)
+            return Relieved(screen, *self._other(), *span, random, first, act.variant / 10)
         if act.actor in ("bent", "mask", "cutout", "swap"):
             return self._papered(act, time_s)
         display = self._display()
         clip = _clip(self._script.face, self._script.seed % _FILMS, display.film)
         return Presenter(player(clip, 15, display), holder, *span, random, answers=False)  # the clip answers
+
+    def _other(self) -> tuple[Head, Body]:
+        script = self._script
+        return _person(script.other, 1.0, False) if script.other else _stranger(script.face, script.seed % 4)
 
     def _display(self) -> Display:
         chosen = random_for(self._script.seed, 3, self._act).integers(len(DISPLAYS))
@@ -176,8 +179,7 @@ class Scene:
             held = BentPaper(self._portrait, radius_m)
             return Presenter(held, _holder(self._script.face), *span, random, self._script.answers, steady=True)
         paper = BentPaper(self._portrait, radius_m, "face", eye_holes=act.actor == "cutout")
-        behind = _stranger(self._script.face, self._script.seed % 4)
-        return Masked(paper, *behind, *span, random, self._script.answers, swaps=act.actor == "swap")
+        return Masked(paper, *self._other(), *span, random, self._script.answers, swaps=act.actor == "swap")
 
     def _steered(self, act: Act, time_s: float, late: int) -> Puppeteer:
         fps = self._script.fps
@@ -257,7 +259,8 @@ def _person(face: str, skin: float, glasses: bool) -> tuple[Head, Body]:
 
 @lru_cache(maxsize=32)
 def _stranger(face: str, variant: int) -> tuple[Head, Body]:
-    portrait = stranger(_portrait(face), variant)
+    # Whoever is made from one who was made comes out near to that one.
+    portrait = _portrait("") if face.startswith(_STRANGER) else stranger(_portrait(face), variant)
     return Head(portrait), Body(portrait, _CLOTHES[variant % len(_CLOTHES)])
 
 

@@ -14,7 +14,7 @@ ACTORS = (
     *("nobody", "person", "still", "stranger", "print", "screen", "replay"),
     *("bent", "mask", "cutout", "swap", "puppet", "relay", "takeover", "takeback"),
 )
-_LOOKS = ("display", "manner", "glasses", "skin", "window")
+_LOOKS = ("display", "other", "manner", "glasses", "skin", "window")
 _OPTIONS = ("seed", "fps", "width", "height", "start", "prompts", "gap", "face", "fov", "ambient", *_LOOKS)
 
 
@@ -31,10 +31,11 @@ class Act:
 
 @dataclass(frozen=True)
 class Script:
-    """A `sim:` URL read and checked. `face`: path of another portrait, or empty, or `stranger:N`. `fov`: degrees,
-    vertical. `gap_s`: empty room after a visitor; below 0 the next one steps up while the one before leaves.
-    `ambient_lux`: the room's light beside the kiosk's lamp. `display`: a name of `instruments.DISPLAYS`, or empty. The
-    rest is of the person: `clumsy`, `glasses`, `skin` (factor on its albedo), `window` behind."""
+    """A `sim:` URL read and checked. `face`: path of another portrait, or empty, or `stranger:N`; `other`: the same, of
+    who stands behind paper or takes turns with a display (empty: made from `face`). `fov`: degrees, vertical.
+    `gap_s`: empty room after a visitor; below 0 the next one steps up while the one before leaves. `ambient_lux`: the
+    room's light beside the kiosk's lamp. `display`: a name of `instruments.DISPLAYS`, or empty. The rest is of the
+    person: `clumsy`, `glasses`, `skin` (factor on its albedo), `window` behind."""
 
     url: str
     acts: tuple[Act, ...]
@@ -49,6 +50,7 @@ class Script:
     fov: float
     ambient_lux: float
     display: str
+    other: str
     clumsy: bool
     glasses: bool
     skin: float
@@ -75,6 +77,7 @@ def read_script(url: str) -> Script:
         fov=parts.number("fov", 53, 20, 100),
         ambient_lux=parts.number("ambient", 400, 10, 100_000),
         display=parts.choice("display", ("", *DISPLAYS)),
+        other=parts.text("other", ""),
         clumsy=parts.choice("manner", ("usual", "clumsy")) == "clumsy",
         glasses=parts.choice("glasses", ("off", "on")) == "on",
         skin=parts.number("skin", 1, 0.2, 2),

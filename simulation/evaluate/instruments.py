@@ -45,6 +45,7 @@ _DISPLAYS = {
     "reporting": ("phone-6.1", "tablet-10.1", "laptop-13.3", "phone-6.7", "tablet-11", "laptop-15.6"),
 }
 _LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay", "takeover", "takeback")
+_WITH_ANOTHER = ("mask", "cutout", "swap", "takeover", "takeback")
 _AMBIENT_LUX = {"tuning": (400, 800), "reporting": (250, 550, 1200)}
 
 _LIVING = {
@@ -77,13 +78,16 @@ def plan(
 ) -> list[Presentation]:
     """`each` presentations a species: faces, instruments and light in turn, seeds from `seed` on."""
     return [
-        _one(name, number, seed + number, faces[number % len(faces)], half, lamp, f"&fps={fps:g}")
+        _one(name, number, seed + number, faces, half, lamp, f"&fps={fps:g}")
         for number in range(each)
         for name in species
     ]
 
 
-def _one(species: str, number: int, seed: int, face: str, half: str, lamp: bool, options: str) -> Presentation:
+def _one(
+    species: str, number: int, seed: int, faces: Sequence[str], half: str, lamp: bool, options: str
+) -> Presentation:
+    face = _in_turn(faces, number)
     # Numbers of different length, so that faces, instruments and light meet in every combination.
     light = f"&ambient={_in_turn(_AMBIENT_LUX[half], number // 2)}"
     variant = _in_turn(_VARIANTS.get(species, {half: (0,)})[half], number // 3)
@@ -98,11 +102,19 @@ def _one(species: str, number: int, seed: int, face: str, half: str, lamp: bool,
         options += f"{light}&display={kind}"
     else:
         options += light
+    others = [one for one in faces if _is_photo(one) and one != face] if species in _WITH_ANOTHER else []
+    if others:
+        options += f"&other={_in_turn(others, number // 5)}"
     return Presentation(species, seed, face, lamp, options, variant, skin=skin, kind=kind)
 
 
 def _in_turn(values: Sequence[T], number: int) -> T:
     return values[number % len(values)]
+
+
+def _is_photo(face: str) -> bool:
+    """Whether it is a person of the folder, none of those made from the portrait, who look alike."""
+    return face != "" and not face.startswith("stranger:")
 
 
 def _is_large(photo: Path) -> bool:

@@ -113,6 +113,18 @@ def test_nobody_and_nothing_is_in_both_halves(tmp_path: Path):
     }
 
 
+def test_another_person_of_the_folder_is_behind_paper_and_takes_turns_with_displays():
+    made, real = ["stranger:2", "stranger:3"], ["a/1.png", "b/1.png"]
+    faces = [*made, *real]
+    planned = plan(("mask", "takeover", "print"), 40, 1, faces, "reporting", True, 15)
+    others = {(one.species, one.face, one.options.partition("&other=")[2]) for one in planned}
+    expected = {(face, other) for face in faces for other in real if other != face}
+    for species in ("mask", "takeover"):
+        assert {(face, other) for name, face, other in others if name == species} == expected
+    assert {other for species, _, other in others if species == "print"} == {""}
+    assert "other" not in plan(("mask",), 1, 1, faces[:1], "reporting", True, 15)[0].options
+
+
 def test_displays_and_kinds_of_the_living_come_in_turn_and_apart_for_each_half():
     kinds: dict[str, dict[str, set[str]]] = {"tuning": {}, "reporting": {}}
     for half, found in kinds.items():

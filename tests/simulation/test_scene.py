@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import face_recognition
 import numpy as np
 import pytest
 
@@ -50,6 +51,16 @@ def test_two_frames_of_an_empty_room_differ_by_the_sensors_noise():
     first, second = play(open_scene("sim:nobody=0.1?fps=20"))
     difference = np.abs(first.image.astype(int) - second.image)
     assert 0.5 < difference.mean() < 8
+
+
+@pytest.mark.parametrize("script", ["takeover=6?face=stranger:0", "takeover=6?face=stranger:3&other=stranger:1"])
+def test_the_other_person_does_not_resemble_the_enrolled(script: str):
+    def looks(url: str) -> np.ndarray:
+        frame = play(open_scene(f"sim:{url}&prompts=off&fps=5"))[12]
+        return face_recognition.face_encodings(np.ascontiguousarray(frame.image[:, :, ::-1]))[0]
+
+    enrolled = looks(f"person=6?{script.partition('?')[2]}")
+    assert np.linalg.norm(looks(script) - enrolled) > 0.5
 
 
 def test_the_same_script_and_events_give_the_same_pixels():
