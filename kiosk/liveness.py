@@ -24,7 +24,7 @@ from kiosk.pad.light import LightAnswer, LightCode, LightSettings
 from kiosk.pad.passive import Passive
 from kiosk.pad.prompts import POOL, TURNS, plans, replacements
 from kiosk.pad.shading import Relief
-from kiosk.pad.turns import Turns
+from kiosk.pad.turns import IN_LIGHT, Turns
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
 # Poses that speak against a shot, but not against measuring where the person is.
@@ -433,10 +433,10 @@ class Liveness:
         measured = [Reason("identity before and after", apart, limits.apart), in_turn]
         other = [turn for turn in limits.pool if turn in TURNS and turn != self._last_turn() and not self._turned_again]
         answered = lit is not None and lit.state == "answered"
-        relief = self._turns.relief(shading, last=not other)
-        flat = answered and (relief.value is None or relief.value < (relief.threshold or 0.0))
-        doubted = flat or (not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned)
-        self._measured += [*measured, relief] if answered else measured
+        reliefs = self._turns.relief(shading, last=not other)
+        flat = [r for r in reliefs if answered and (r.value is None or r.value < (r.threshold or 0.0))]
+        doubted = bool(flat) or (not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned)
+        self._measured += [*measured, *reliefs] if answered else measured
         if apart <= limits.apart and doubted and other:
             self._turned_again = True
             self._plan += other
@@ -450,10 +450,10 @@ class Liveness:
                 self._end("undetermined", list(lit.reasons))
                 return
             if flat:
-                paper = relief.value is not None
-                self._end("attack" if paper else "undetermined", [relief], "print" if paper else "")
+                species = "" if flat[0].value is None else "screen" if flat[0].name == IN_LIGHT else "print"
+                self._end("attack" if species else "undetermined", flat[:1], species)
                 return
-            measured += [*lit.reasons, relief]
+            measured += [*lit.reasons, *reliefs]
         denied = self._passive.denied()
         if denied:
             self._end("attack", list(denied), "screen" if denied[0].name == "moire" else "")

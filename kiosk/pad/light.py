@@ -166,10 +166,14 @@ class LightCode:
         logs = np.stack(self._logs[start:])
         seen = np.isfinite(logs).all(axis=0)
         code, *_ = _unmoved(moves.moved, moves.levels[:, np.newaxis]).T
-        answers = np.full(len(seen), np.nan)
-        answers[seen] = code @ _unmoved(moves.moved, moves.of(logs[:, seen])) / max(float(code @ code), 1e-9)
+        power = max(float(code @ code), 1e-9)
+        answers, errors = np.full(len(seen), np.nan), np.full((len(code), len(seen)), np.nan)
+        changes = _unmoved(moves.moved, moves.of(logs[:, seen]))
+        answers[seen] = code @ changes / power
+        free = max(len(code) - moves.moved.shape[1] - 1, 1)
+        errors[:, seen] = (changes - np.outer(code, answers[seen])) / (free * power) ** 0.5
         low, high = self._settings.levels
-        return self._skin.relief((high - low) * answers, low / high)
+        return self._skin.relief((high - low) * answers, (high - low) * errors, low / high)
 
     def _draw(self, now_s: float) -> None:
         self.level = self._rng.choice(self._settings.levels)

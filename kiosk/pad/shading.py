@@ -66,16 +66,18 @@ class Skin:
         values = cv2.blur(grey.astype(np.float32), (self._blur, self._blur))[y, x]
         return np.where(values < _BLOWN, np.log(values + 1.0), np.nan).astype(np.float32)
 
-    def relief(self, answers: NDArray[np.float64], low: float) -> Relief | None:
+    def relief(self, answers: NDArray[np.float64], errors: NDArray[np.float64], low: float) -> Relief | None:
         """From how much the logarithm at each point changes from the lamp's level `low` to full; None where too few
-        were seen or the whole does not answer."""
+        were seen or the whole does not answer. `errors`: moments x points; the standard error of any weighted sum of
+        the answers is the norm of that sum of these, for what disturbs one point disturbs its neighbours, too."""
         seen = np.isfinite(answers)
         if seen.sum() < _FEWEST:
             return None
         # Pictures hold the light to the power of 1 / 2.2, and a strong lamp is much of the light in a dark room: what
         # is looked for is the lamp's light over the room's.
         ratio = np.exp(_GAMMA * answers[seen])
-        lit = (ratio - 1.0) / np.maximum(1.0 - low * ratio, 0.1)
+        rest = np.maximum(1.0 - low * ratio, 0.1)
+        lit = (ratio - 1.0) / rest
         mean = float(np.median(lit))
         if mean <= 0.0:
             return None
@@ -87,8 +89,11 @@ class Skin:
             kept = out <= np.quantile(out, _KEPT)
         sheet, facing = columns[kept, :-1], columns[kept, -1]
         own = facing - sheet @ np.linalg.lstsq(sheet, facing, rcond=None)[0]
-        scatter = float(np.sqrt(np.square(out[kept]).mean())) / max(float(np.linalg.norm(own)), 1e-9)
-        return Relief(float(fitted[-1]) / mean, scatter / mean)
+        own /= max(float(own @ own), 1e-9)
+        slope = _GAMMA * (1.0 - low) * ratio / np.square(rest)
+        across = np.sqrt(np.square(out[kept]).mean()) * np.linalg.norm(own)
+        in_time = np.linalg.norm((errors[:, seen] * slope)[:, kept] @ own)
+        return Relief(float(fitted[-1]) / mean, float(max(across, in_time)) / mean)
 
 
 def _on_skin(mesh: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from kiosk.values import Prompt, Reason
 
 FOLLOWED = "depth of followed points"
 RELIEF = "relief of nose and light"
+IN_LIGHT = "relief in the light"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,16 @@ class Turns:
             return self.any_deep
         return self._clear if len(self._noses) == 1 else mean(self._noses) >= self._least_nose
 
-    def relief(self, shading: Relief | None, last: bool) -> Reason:
-        """Nose and light together, once a turn was one of a head; without a value where the light says nothing.
+    def relief(self, shading: Relief | None, last: bool) -> tuple[Reason, Reason]:
+        """Nose and light together, once a turn was one of a head, and the light's share by itself: a film has the nose,
+        and a display that copies the lamp shines alike all over. Without values where the light says nothing.
         `last`: no further turn can be asked for after a doubt."""
         limits = self._settings
         value = None if shading is None else mean(self._noses) + limits.shaded * (shading.share - shading.scatter)
-        return Reason(RELIEF, value, limits.relief if last else limits.clear_relief)
+        return (
+            Reason(RELIEF, value, limits.relief if last else limits.clear_relief),
+            Reason(IN_LIGHT, None if shading is None else shading.share, limits.in_light),
+        )
 
     def least_deep(self) -> list[Reason]:
         """Mesh and followed points of the turn that was nearest to a plane's, against their bounds."""

@@ -26,11 +26,13 @@ SPECIES: dict[str, str] = {
     "replay": "film of the living person, who turns and blinks at its own time, on any of the displays",
     "puppet": "any of the displays on a stand, the right clip chosen live, late by up to 0.8 s",
     "relay": "the same, and its brightness follows the lamp, as late",
+    "copy": "the same without any delay, as by a light sensor on the display",
     "takeover": "another living person answers the lamp, then such a display is held there for shots and turn",
     "takeback": "such a display for the shots, another living person for the prompts, and the display again",
 }
-NOT_CLAIMED = ("mask",)
-"""Species that are reported and left out of the claim over all attacks: what is worn."""
+NOT_CLAIMED = ("mask", "copy")
+"""Species that are reported and left out of the claim over all attacks: what is worn, and light that is copied at
+once."""
 _LEAST_PX = 200  # of a photo's shorter side: heads of fewer pixels blur
 _HALF = {"tuning": "a", "reporting": "b"}
 _RADIUS_CM = {"tuning": (7, 9), "reporting": (5, 6, 8, 10)}
@@ -44,7 +46,7 @@ _DISPLAYS = {
     "tuning": ("phone-6.5", "tablet-10.2", "laptop-14"),
     "reporting": ("phone-6.1", "tablet-10.1", "laptop-13.3", "phone-6.7", "tablet-11", "laptop-15.6"),
 }
-_LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay", "takeover", "takeback")
+_LIT = ("phone", "tablet", "laptop", "replay", "puppet", "relay", "copy", "takeover", "takeback")
 _WITH_ANOTHER = ("mask", "cutout", "swap", "takeover", "takeback")
 _AMBIENT_LUX = {"tuning": (400, 800), "reporting": (250, 550, 1200)}
 

@@ -21,7 +21,7 @@ from kiosk.liveness import LivenessSettings
 from kiosk.pad.cues import ABOVE, Model
 from kiosk.pad.light import LightSettings
 from kiosk.pad.tries import chance
-from kiosk.pad.turns import RELIEF
+from kiosk.pad.turns import IN_LIGHT, RELIEF
 from simulation.evaluate import recordings
 from simulation.evaluate.instruments import LIVING, NOT_CLAIMED, SPECIES, identities, plan
 from simulation.evaluate.pad import COMBINED, Cue, Shown, curves, draw_curves, table, total
@@ -36,6 +36,7 @@ HIGH_IS_ATTACK = {
     "light answered by the face": False,
     "face's change with the light": False,
     RELIEF: False,
+    IN_LIGHT: False,
     "identity before and after": True,
     "identity in the turn": True,
     "turn": False,

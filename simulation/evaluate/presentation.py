@@ -24,7 +24,8 @@ from kiosk.station import Station, StationSettings
 from kiosk.values import Decision
 
 STILL_ON = ("phone", "tablet", "laptop")
-"""Species that `sim:` calls `screen`."""
+_ACTS = dict.fromkeys(STILL_ON, "screen") | {"copy": "relay"}
+"""Species by the name that `sim:` has for them, where that is another."""
 _ENROLLED = "enrolled"
 _STAYS_S = 16
 _ENROLMENT_SEED = 900
@@ -34,7 +35,7 @@ _GLASSES = "&glasses=on"
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """`species`: an act of `sim:`, "person" for the living, and its `variant` (0: its own default). `face`: "",
+    """`species`: of `instruments.SPECIES`, or "person" for the living, and its `variant` (0: its own default). `face`: "",
     "stranger:N" or a portrait's path, who is enrolled and shown, with `skin` as in `sim:`. `lamp`: whether the kiosk
     plays its light code. `options`: further ones of `sim:`, as in "&fps=10". `kind`: what they stand for in tables.
     `command`: an `exec:` URL that takes the scene's place; {seed} and {face} in it are filled in."""
@@ -54,7 +55,7 @@ class Presentation:
         """The URL of what is shown."""
         if self.command:
             return self.command.replace("{seed}", str(self.seed)).replace("{face}", shlex.quote(self.face))
-        act = "screen" if self.species in STILL_ON else self.species
+        act = _ACTS.get(self.species, self.species)
         act += f":{self.variant}" if self.variant else ""
         return f"sim:{act}={_STAYS_S}?seed={self.seed}{_who(self.face, self.skin)}{self.options}"
 

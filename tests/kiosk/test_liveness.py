@@ -14,7 +14,7 @@ from kiosk.pad.answers import AnswerSettings
 from kiosk.pad.depth import DepthSettings
 from kiosk.pad.light import LightSettings
 from kiosk.pad.prompts import TURNS
-from kiosk.pad.turns import RELIEF
+from kiosk.pad.turns import IN_LIGHT, RELIEF
 from kiosk.values import CameraEvent, LivenessVerdict, Prompt
 
 pytest.importorskip("skimage.data", reason="scikit-image, with the portrait, is not installed")
@@ -139,6 +139,12 @@ def test_paper_is_told_by_the_light_where_nothing_else_would_tell_it() -> None:
         found = verdict(f"sim:{instrument}=24?seed=1&fps=15", settings=lenient, seed=1, lamp=True)
         assert (found.state, found.species) == ("attack", "print")
         assert [reason.name for reason in found.reasons] == [RELIEF]
+
+
+def test_a_display_that_copies_the_lamp_at_once_shines_alike_all_over() -> None:
+    found = verdict("sim:relay=24?seed=1&fps=15&display=tablet-10.2", settings=LIT, seed=1, lamp=True)
+    assert (found.state, found.species) == ("attack", "screen")
+    assert [reason.name for reason in found.reasons] == [IN_LIGHT]
 
 
 def test_who_does_not_answer_is_undetermined_with_the_deadline() -> None:

@@ -132,7 +132,7 @@ def test_displays_and_kinds_of_the_living_come_in_turn_and_apart_for_each_half()
             open_camera(one.camera).close()
             found.setdefault(one.species, set()).add(one.kind)
     assert len(kinds["tuning"][LIVING]) == 7
-    for species in ("phone", "tablet", "laptop", "replay", "puppet", "relay", "takeover", "takeback"):
+    for species in ("phone", "tablet", "laptop", "replay", "puppet", "relay", "copy", "takeover", "takeback"):
         assert not kinds["tuning"][species] & kinds["reporting"][species]
     assert all(kind.startswith("phone") for kind in kinds["reporting"]["phone"])
     assert {kind.partition("-")[0] for kind in kinds["reporting"]["puppet"]} == {"phone", "tablet", "laptop"}

@@ -28,9 +28,11 @@ def answers(cosine: np.ndarray) -> np.ndarray:
     return np.asarray(np.log((1 + lit) / (1 + LOW * lit)) / 2.2)
 
 
-def share(cosine: np.ndarray, noise: float = 0.0) -> tuple[float, float]:
-    face = Skin(MESH)
-    found = face.relief(face.at(answers(cosine) + np.random.default_rng(1).normal(0, noise, len(cosine))), LOW)
+def share(cosine: np.ndarray, noise: float = 0.0, drift: float = 0.0) -> tuple[float, float]:
+    """`noise`: of each point by itself; `drift`: in each of 20 moments, of one side of the face against the other."""
+    face, random = Skin(MESH), np.random.default_rng(1)
+    errors = face.at(np.sign(MESH[:, 0] - MESH[1, 0])) * random.normal(0, drift, (20, 1))
+    found = face.relief(face.at(answers(cosine) + random.normal(0, noise, len(cosine))), errors, LOW)
     assert found is not None
     return found.share, found.scatter
 
@@ -57,12 +59,17 @@ def test_noise_widens_the_error_and_moves_nothing_beyond_it() -> None:
     assert abs(noisy - exact) < 4 * scatter
 
 
+def test_what_moves_in_time_and_in_many_points_at_once_widens_the_error() -> None:
+    calm, moved = share(facing(HEAD)), share(facing(HEAD), drift=0.1)
+    assert moved[0] == calm[0]
+    assert moved[1] > 2 * calm[1]
+
+
 def test_what_does_not_answer_or_is_not_seen_says_nothing() -> None:
     face = Skin(MESH)
-    count = len(face.at(np.zeros(len(MESH))))
-    assert face.relief(np.zeros(count), LOW) is None
-    assert face.relief(np.full(count, -0.1), LOW) is None
-    assert face.relief(np.full(count, np.nan), LOW) is None
+    calm = np.zeros((20, len(face.at(np.zeros(len(MESH))))))
+    for answer in (0.0, -0.1, np.nan):
+        assert face.relief(np.full(calm.shape[1], answer), calm, LOW) is None
 
 
 def test_overexposed_points_are_left_out() -> None:
