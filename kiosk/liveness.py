@@ -24,7 +24,7 @@ from kiosk.pad.light import LightAnswer, LightCode, LightSettings
 from kiosk.pad.passive import Passive
 from kiosk.pad.prompts import POOL, TURNS, plans, replacements
 from kiosk.pad.shading import Relief
-from kiosk.pad.turns import IN_LIGHT, Turns
+from kiosk.pad.turns import IN_LIGHT, Turns, lacking
 from kiosk.values import Face, Frame, LivenessVerdict, Prompt, Reason
 
 # Poses that speak against a shot, but not against measuring where the person is.
@@ -412,7 +412,7 @@ class Liveness:
         shading = None
         if self._light is not None and lit is not None and lit.state == "answered":
             shading = self._light.relief()
-            if shading is None and measure.time_s - self._since_s <= self._settings.embed_within_s:
+            if measure.time_s - self._since_s <= self._settings.embed_within_s and not self._turns.is_read(shading):
                 return  # until the look ahead was lit for long enough
         self._measured += [] if lit is None else lit.measured
         if lit is not None and lit.state in ("late", "shared"):
@@ -434,7 +434,7 @@ class Liveness:
         other = [turn for turn in limits.pool if turn in TURNS and turn != self._last_turn() and not self._turned_again]
         answered = lit is not None and lit.state == "answered"
         reliefs = self._turns.relief(shading, last=not other)
-        flat = [r for r in reliefs if answered and (r.value is None or r.value < (r.threshold or 0.0))]
+        flat = lacking(reliefs) if answered else []
         doubted = bool(flat) or (not self._turned_again and limits.apart_turned < max(aside) <= limits.doubted_turned)
         self._measured += [*measured, *reliefs] if answered else measured
         if apart <= limits.apart and doubted and other:

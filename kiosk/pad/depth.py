@@ -32,7 +32,8 @@ class DepthSettings:
     most. Real clips leave .093 and more.
     `relief`: beside a light code, least sum of the nose and `shaded` times the share of a head's shading that the
     answer has (see shading), less its standard error; `clear_relief`: how much is enough after one turn. There the nose
-    alone must be above `paper` only. `in_light`: least share by itself, so that the nose in a film is not enough.
+    alone must be above `paper` only. `in_light`: least share by itself, so that the nose in a film is not enough;
+    `scatter`: standard error of the share from which on a longer look ahead is not waited for.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
@@ -50,6 +51,7 @@ class DepthSettings:
     relief: float = 0.13
     clear_relief: float = 0.2
     in_light: float = 0.15
+    scatter: float = 0.08
     fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
@@ -85,6 +86,12 @@ class Turns:
             Reason(IN_LIGHT, None if shading is None else shading.share, limits.in_light),
         )
 
+    def is_read(self, shading: Relief | None) -> bool:
+        """Whether the light was watched for long enough: it leaves no doubt, or a longer look would tell no more."""
+        if shading is None:
+            return False
+        return shading.scatter <= self._settings.scatter or not lacking(self.relief(shading, last=False))
+
     def least_deep(self) -> list[Reason]:
         """Mesh and followed points of the turn that was nearest to a plane's, against their bounds."""
         mesh, flow = min(self._depths, key=lambda pair: pair[1])
@@ -96,3 +103,8 @@ class Turns:
         if self._lit:
             return limits.paper
         return limits.nose if len(self._noses) < 3 else limits.nose_in_three
+
+
+def lacking(reasons: Iterable[Reason]) -> list[Reason]:
+    """Those that are below their threshold, or have no value."""
+    return [reason for reason in reasons if reason.value is None or reason.value < (reason.threshold or 0.0)]

@@ -35,10 +35,10 @@ _GLASSES = "&glasses=on"
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """`species`: of `instruments.SPECIES`, or "person" for the living, and its `variant` (0: its own default). `face`: "",
-    "stranger:N" or a portrait's path, who is enrolled and shown, with `skin` as in `sim:`. `lamp`: whether the kiosk
-    plays its light code. `options`: further ones of `sim:`, as in "&fps=10". `kind`: what they stand for in tables.
-    `command`: an `exec:` URL that takes the scene's place; {seed} and {face} in it are filled in."""
+    """`species`: of `instruments.SPECIES`, or "person" for the living, and its `variant` (0: its own default). `face`:
+    "", "stranger:N" or a portrait's path, who is enrolled and shown, with `skin` as in `sim:`. `lamp`: whether the
+    kiosk plays its light code. `options`: further ones of `sim:`, as in "&fps=10". `kind`: what they stand for in
+    tables. `command`: an `exec:` URL that takes the scene's place; {seed} and {face} in it are filled in."""
 
     species: str
     seed: int
