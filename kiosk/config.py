@@ -23,6 +23,9 @@ class Pins:
     red: int = 22
     buzzer: int = 18
     lamp: int = 12
+    left: int = 23
+    right: int = 24
+    up: int = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class KioskConfig:
     server may be restored from. `light`: the white lamp plays the light code that liveness reads back from the
     face; where there is none (`none`) more prompts are asked, and a screen steered live is not refused.
     `passive`: what becomes of the cues that single pictures give.
+    `voice`: prompts and results are spoken, too.
     `embedder`: what makes vectors of faces, `dlib` or `onnx:NAME`; all kiosks of a server run the same. `models`:
     folder with the files of the latter. `review`: pictures of refusals; none are kept without it.
     """
@@ -75,6 +79,7 @@ class KioskConfig:
     keep_days: int = 120
     request_s: float = 300.0
     light: Literal["none", "lamp"] = "lamp"
+    voice: bool = False
     passive: PassiveSettings = field(default_factory=PassiveSettings)
     embedder: str = "dlib"
     models: Path = Path("/var/lib/hadir/models")

@@ -584,7 +584,7 @@ class Station:
         if lamp != self._lamp:
             self._lamp = lamp
             self._camera.tell(CameraEvent(time_s, "lamp", lamp))
-        self._indicator.show(lamp, text)
+        self._indicator.show(lamp, text, self._prompt)
 
     def _local_time(self, time_s: float) -> str:
         return self._local(time_s).strftime("%H:%M")

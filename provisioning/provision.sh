@@ -13,7 +13,7 @@ enabled="hadir.target hadir-station.service hadir-sync.service hadir-health.time
          hadir-claim.service"
 # The installed packages are 620 MB; as much again passes through while they are installed.
 needed_mb=1500
-default_pins='{pins: {green: 17, amber: 27, red: 22, buzzer: 18, lamp: 12}}'
+default_pins='{pins: {green: 17, amber: 27, red: 22, buzzer: 18, lamp: 12, left: 23, right: 24, up: 25}}'
 
 usage() {
     cat <<'TEXT'
@@ -25,7 +25,8 @@ usage: sudo provisioning/provision.sh --server URL [--token-file FILE] [options]
   --camera URL        picamera2: (the default on a Raspberry Pi), v4l2:/dev/video0 or rtsp://...
   --authority FILE    certificate of the authority that the server's certificate must come from
   --hostname NAME     give the machine this name
-  --language id|en    what the kiosk speaks (id)
+  --language id|en    what the kiosk shows and speaks (id)
+  --voice             prompts and results are spoken, by espeak-ng through a loudspeaker
   --root DIR          work on a mounted image instead of this machine
   --dry-run           print what would be done, change nothing
   --uninstall         remove code and units; configuration and records stay
@@ -43,6 +44,7 @@ camera=
 authority=
 hostname=
 language=
+voice=no
 dry_run=no
 uninstall=no
 
@@ -81,6 +83,7 @@ while [ $# -gt 0 ]; do
         --authority) value "$@"; authority=$2; shift ;;
         --hostname) value "$@"; hostname=$2; shift ;;
         --language) value "$@"; language=$2; shift ;;
+        --voice) voice=yes ;;
         --root) value "$@"; root=$2; shift ;;
         --dry-run) dry_run=yes ;;
         --uninstall) uninstall=yes ;;
@@ -257,6 +260,7 @@ install_debian_packages() {
     fi
     wanted="python3 python3-venv ca-certificates"
     case $camera in picamera2:*) wanted="$wanted python3-picamera2" ;; esac
+    ! speaks || wanted="$wanted espeak-ng"
     has_package systemd-timesyncd || has_package chrony || wanted="$wanted systemd-timesyncd"
     missing=
     for package in $wanted; do has_package "$package" || missing="$missing $package"; done
@@ -270,6 +274,8 @@ install_debian_packages() {
     change "install$missing" install_by_apt $missing
 }
 
+speaks() { [ "$voice" = yes ] || grep -qs '^voice: true' "$config"; }
+
 install_by_apt() {
     inside apt-get -qq update || die "apt-get update failed (see above): check the network, then run the same command again"
     inside DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" ||
@@ -279,9 +285,9 @@ install_by_apt() {
 make_account() {
     put_and_say "$tree/systemd/sysusers.d/hadir.conf" "$root/etc/sysusers.d/hadir.conf" 0644
     # Only groups that exist: a group made here would own no device.
-    echo "# Groups of this machine that own camera, lamps and firmware mailbox; written by provision.sh." >"$scratch/groups"
+    echo "# Groups of this machine that own camera, lamps, loudspeaker and firmware mailbox; written by provision.sh." >"$scratch/groups"
     joined=yes
-    for group in video gpio render; do
+    for group in video gpio render audio; do
         [ -n "$(gid_of "$group")" ] || continue
         echo "m hadir $group" >>"$scratch/groups"
         awk -F: -v name="$group" '$1 == name && ("," $4 ",") ~ /,hadir,/ { found = 1 } END { exit !found }' "$root/etc/group" || joined=no
@@ -345,6 +351,8 @@ write_configuration() {
     if [ -f "$config" ]; then
         [ -z "$authority" ] || grep -q '^authority:' "$config" ||
             die "/etc/hadir/kiosk.yaml names no authority: add the line 'authority: /etc/hadir/authority.pem' and run this again"
+        [ "$voice" = no ] || grep -q '^voice: true' "$config" ||
+            die "/etc/hadir/kiosk.yaml does not say that the kiosk speaks: add the line 'voice: true' and run this again"
         say ok "/etc/hadir/kiosk.yaml is there and stays as it is"
     else
         indicator=$default_pins
@@ -352,6 +360,7 @@ write_configuration() {
         sed -e "s|@CAMERA@|$(escaped "$camera")|" -e "s|@SERVER@|$(escaped "$server")|" -e "s|@LANGUAGE@|${language:-id}|" \
             -e "s|@INDICATOR@|$indicator|" "$tree/provisioning/kiosk.yaml.template" >"$scratch/kiosk.yaml"
         [ -z "$authority" ] || echo "authority: /etc/hadir/authority.pem" >>"$scratch/kiosk.yaml"
+        [ "$voice" = no ] || echo "voice: true" >>"$scratch/kiosk.yaml"
         put_and_say "$scratch/kiosk.yaml" "$config" 0644
     fi
     put_and_say "$tree/systemd/sysctl.d/60-hadir.conf" "$root/etc/sysctl.d/60-hadir.conf" 0644

@@ -1,4 +1,4 @@
-"""Lamps, buzzer and screen. Off the Pi the same code drives gpiozero's mock pins."""
+"""Lamps, buzzer, screen and voice. Off the Pi the same code drives gpiozero's mock pins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from kiosk.config import Pins
 from kiosk.errors import ConfigError
-from kiosk.values import Lamp
+from kiosk.values import Lamp, Prompt
 
 # What each state shows: green, amber, red, white lamp, and beeps (seconds on, off, times). The places of the lamps
 # and the number of beeps differ, so that nobody needs to tell colours or to hear.
@@ -21,12 +21,25 @@ _SHOWS: dict[Lamp, tuple[bool, str, bool, float, tuple[float, float, int] | None
     "refused": (False, "off", True, 0.4, (0.1, 0.1, 3)),
     "fault": (False, "on", False, 0.1, (0.6, 0.2, 1)),
 }
+_ARROWS: dict[Prompt, tuple[str, str, str]] = {
+    "turn_left": ("on", "off", "off"),
+    "turn_right": ("off", "on", "off"),
+    "look_up": ("off", "off", "on"),
+    "blink": ("blink", "blink", "blink"),
+    "come_closer": ("on", "on", "on"),
+}
+"""The white arrows left, right and up while a prompt is shown."""
+_SPOKEN: tuple[Lamp, ...] = ("granted", "refused", "wait")
+"""What is spoken beside the prompts; hints on where to stand change too fast."""
 
 
 class Indicator:
-    """What the person sees and hears. `screen` gets a line of text for whatever displays it."""
+    """What the person sees and hears. `screen` gets a line of text for whatever displays it, `voice` those of prompts
+    and results."""
 
-    def __init__(self, pins: Pins, mock: bool, screen: Callable[[str], None]) -> None:
+    def __init__(
+        self, pins: Pins, mock: bool, screen: Callable[[str], None], voice: Callable[[str], None] | None = None
+    ) -> None:
         """Take the pins; ConfigError when the machine has none and `mock` is off."""
         factory = MockFactory(pin_class=MockPWMPin) if mock else None  # None: gpiozero finds the machine's own
         try:
@@ -35,28 +48,34 @@ class Indicator:
             self._red = gpiozero.LED(pins.red, pin_factory=factory)
             self._buzzer = gpiozero.Buzzer(pins.buzzer, pin_factory=factory)
             self._lamp = gpiozero.PWMLED(pins.lamp, pin_factory=factory)
+            self._arrows = [gpiozero.LED(pin, pin_factory=factory) for pin in (pins.left, pins.right, pins.up)]
         except gpiozero.GPIOZeroError as error:
             raise ConfigError(
                 f"the lamps' pins cannot be used ({error}): install lgpio, or set 'indicator: {{mock: true}}'"
             ) from error
-        self._screen = screen
-        self._shown: tuple[Lamp, str] | None = None
+        self._screen, self._voice = screen, voice
+        self._shown: tuple[Lamp, str, Prompt | None] | None = None
 
     @property
     def lit(self) -> str:
-        """Which of the three lamps is lit now, read back from the pins: "green", "amber", "red" or ""."""
+        """What is lit now, read back from the pins: "green", "amber", "red", arrows "left", "right", "up", or ""."""
         lamps = {"green": self._green, "amber": self._amber, "red": self._red}
-        return " ".join(colour for colour, lamp in lamps.items() if lamp.value)
+        lamps |= dict(zip(("left", "right", "up"), self._arrows, strict=True))
+        return " ".join(name for name, lamp in lamps.items() if lamp.value)
 
-    def show(self, lamp: Lamp, text: str = "") -> None:
-        """Show a state and a line of text; repeating what is shown does nothing."""
-        if (lamp, text) == self._shown:
+    def show(self, lamp: Lamp, text: str = "", prompt: Prompt | None = None) -> None:
+        """Show a state, a line of text, and what is asked; repeating what is shown does nothing."""
+        if (lamp, text, prompt) == self._shown:
             return
-        previous, self._shown = self._shown, (lamp, text)
+        previous, self._shown = self._shown, (lamp, text, prompt)
         if previous is None or previous[0] != lamp:
             self._drive(lamp)
+        if previous is None or previous[2] != prompt:
+            self._point(prompt)
         if text:
             self._screen(text)
+            if self._voice is not None and (prompt is not None or lamp in _SPOKEN):
+                self._voice(text)
 
     def light(self, level: float | None) -> None:
         """The white lamp at `level`, 0 to 1, as the light code wants it; None gives it back to what is shown."""
@@ -67,18 +86,26 @@ class Indicator:
 
     def close(self) -> None:
         """All dark, pins given back."""
-        for device in (self._green, self._amber, self._red, self._buzzer, self._lamp):
+        for device in (self._green, self._amber, self._red, self._buzzer, self._lamp, *self._arrows):
             device.close()
 
     def _drive(self, lamp: Lamp) -> None:
         green, amber, red, white, beeps = _SHOWS[lamp]
         self._green.value = green
         self._red.value = red
-        if amber == "blink":
-            self._amber.blink(0.3, 0.3)
-        else:
-            self._amber.value = amber == "on"
+        _light(self._amber, amber)
         self._lamp.value = white
         if beeps is not None:
             on_s, off_s, times = beeps
             self._buzzer.beep(on_s, off_s, times)
+
+    def _point(self, prompt: Prompt | None) -> None:
+        for arrow, state in zip(self._arrows, ("off",) * 3 if prompt is None else _ARROWS[prompt], strict=True):
+            _light(arrow, state)
+
+
+def _light(lamp: gpiozero.LED, state: str) -> None:
+    if state == "blink":
+        lamp.blink(0.3, 0.3)
+    else:
+        lamp.value = state == "on"

@@ -46,9 +46,27 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
+_SPOKEN: dict[str, tuple[str, str]] = {
+    "turn_left": ("Toleh kiri", "Turn left"),
+    "turn_right": ("Toleh kanan", "Turn right"),
+    "look_up": ("Lihat atas", "Look up"),
+    "blink": ("Kedip", "Blink"),
+    "come_closer": ("Mendekat", "Closer"),
+}
+"""Prompts for the ear: their time runs while they are spoken."""
+
+
 def say(key: str, language: Language, **values: str) -> str:
     """The text of `key`; a hint without a text of its own is shown as it is."""
     texts = _TEXTS.get(key)
     if texts is None:
         return key.replace("_", " ")
     return texts[0 if language == "id" else 1].format(**values)
+
+
+def spoken(text: str, language: Language) -> str:
+    """What the voice says where the screen shows `text`."""
+    for key, short in _SPOKEN.items():
+        if text == say(key, language):
+            return short[0 if language == "id" else 1]
+    return text.lstrip("✔✘ ")

@@ -14,6 +14,7 @@ from kiosk.appliance.control import ControlSocket
 from kiosk.appliance.indicator import Indicator
 from kiosk.appliance.messages import say
 from kiosk.appliance.service import notify, stopping
+from kiosk.appliance.voice import Voice
 from kiosk.camera import Camera, open_camera
 from kiosk.cameras.reopening import ReopeningCamera
 from kiosk.capture.faces import FaceTracker, Scene
@@ -44,7 +45,15 @@ def run_station(config: KioskConfig, screen: Callable[[str, str], None]) -> None
     device = load_device(config.state_dir)
     stop = threading.Event()
     with ExitStack() as stack, stopping(stop.set):
-        indicator = Indicator(config.indicator.pins, config.indicator.mock, lambda text: screen(indicator.lit, text))
+        voice = Voice(config.language) if config.voice else None
+        if voice is not None:
+            stack.callback(voice.close)
+        indicator = Indicator(
+            config.indicator.pins,
+            config.indicator.mock,
+            lambda text: screen(indicator.lit, text),
+            None if voice is None else voice.say,
+        )
         stack.callback(indicator.close)
         waits = config.camera.startswith(_HARDWARE)
         camera = None if waits else open_camera(config.camera)

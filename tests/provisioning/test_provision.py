@@ -235,9 +235,22 @@ class TestOnAnImage:
         status.parent.mkdir(parents=True)
         there = ("python3", "ca-certificates", "systemd-timesyncd")
         status.write_text("\n".join(f"Package: {name}\nStatus: install ok installed\n" for name in there))
-        run = provision("--root", image, "--server", SERVER, "--token-file", token)
+        lacked = "python3-venv python3-picamera2"
+        for option, lacks in ((), lacked), (("--voice",), f"{lacked} espeak-ng"):
+            run = provision("--root", image, "--server", SERVER, "--token-file", token, *option)
+            assert run.returncode == 1
+            assert f"the image lacks {lacks} and" in run.stderr
+
+    def test_a_kiosk_that_is_to_speak_is_told_so_once(self, image: Path, token: Path) -> None:
+        silent = image / "etc/hadir/kiosk.yaml"
+        assert provision("--root", image, "--server", SERVER, "--token-file", token).returncode == 0
+        assert not load_config(silent).voice
+        run = provision("--root", image, "--server", SERVER, "--voice")
         assert run.returncode == 1
-        assert "the image lacks python3-venv python3-picamera2 and" in run.stderr
+        assert "add the line 'voice: true'" in run.stderr
+        silent.unlink()
+        assert provision("--root", image, "--server", SERVER, "--voice").returncode == 0
+        assert load_config(silent).voice
 
 
 @needs_systemd
