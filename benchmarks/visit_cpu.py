@@ -37,16 +37,26 @@ PEER_FRAMES = 20
 
 
 def film(path: Path) -> list[Frame]:
-    """300 frames of a clip at 640 x 360, from its start again when it is shorter."""
+    """300 frames of a clip fitted into 640 x 360, black beside it, from its start again when it is shorter."""
     reader = cv2.VideoCapture(str(path))
     pictures: list[NDArray[np.uint8]] = []
     while len(pictures) < FRAMES:
         ok, picture = reader.read()
         if not ok:
             break
-        pictures.append(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA))
+        pictures.append(_fitted(picture))
     looped = itertools.islice(itertools.cycle(pictures), FRAMES)
     return [Frame(picture, number / FPS, number) for number, picture in enumerate(looped)]
+
+
+def _fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """In its own proportions: neither detector knows faces that are drawn out."""
+    height, width = picture.shape[:2]
+    scale = min(SIZE[0] / width, SIZE[1] / height)
+    small = cv2.resize(picture, (round(scale * width), round(scale * height)), interpolation=cv2.INTER_AREA)
+    down, across = SIZE[1] - small.shape[0], SIZE[0] - small.shape[1]
+    sides = (down // 2, down - down // 2, across // 2, across - across // 2)
+    return np.asarray(cv2.copyMakeBorder(small, *sides, cv2.BORDER_CONSTANT), np.uint8)
 
 
 class Counted(EmbedderWorker):

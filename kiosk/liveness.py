@@ -410,8 +410,8 @@ class Liveness:
         if self._light is not None and lit is None:
             return
         shading = None
-        if self._light is not None and lit is not None and lit.state == "answered":
-            shading = self._light.relief()
+        if self._light is not None and self.base is not None and lit is not None and lit.state == "answered":
+            shading = self._light.relief(self.base)
             if measure.time_s - self._since_s <= self._settings.embed_within_s and not self._turns.is_read(shading):
                 return  # until the look ahead was lit for long enough
         self._measured += [] if lit is None else lit.measured

@@ -155,12 +155,13 @@ class LightCode:
         short = measured[:1] if timely.correlation < asked[-1] else measured[1:]
         return LightAnswer("weak", short, measured)
 
-    def relief(self) -> Relief | None:
-        """How the answer that was judged last lies on the face as it looks ahead; None where it cannot be measured."""
+    def relief(self, ahead: Measure) -> Relief | None:
+        """How the answer that was judged last lies on the face while it looks `ahead`; None where it cannot be
+        measured."""
         start = self._begin()
         rows = np.array(self._samples[start:])
-        first = np.array(self._samples[0][3:5])
-        moves = self._moves(rows, self._lag_s, (np.abs(rows[:, 3:5] - first) <= _AHEAD_DEG).all(axis=1))
+        turned = np.abs(rows[:, 3:5] - (ahead.yaw, ahead.pitch)).max(axis=1)
+        moves = self._moves(rows, self._lag_s, turned <= _AHEAD_DEG)
         if self._skin is None or moves is None:
             return None
         logs = np.stack(self._logs[start:])
