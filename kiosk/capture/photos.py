@@ -18,6 +18,7 @@ from kiosk.errors import EnrolmentError
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 _MOST_BYTES = 40_000_000
 _MOST_PIXELS = 60_000_000
+_STRIP = 10  # times as long as wide
 _SHORT_SIDE, _LONG_SIDE = 320, 1600
 
 
@@ -32,7 +33,7 @@ class Packed:
 def read_photo(photo: Path | Packed, least: int = _SHORT_SIDE) -> NDArray[np.uint8]:
     """The photo as height x width x 3 BGR, turned as its EXIF says, its sides between `least` and 1600 pixels.
 
-    Raises EnrolmentError, naming the file, for what is no photo, truncated or larger than 60 megapixels.
+    Raises EnrolmentError, naming the file, for what is no photo, truncated, a strip, or larger than 60 megapixels.
     """
     name = photo.name
     try:
@@ -68,6 +69,8 @@ def _decoded(name: str, photo: Image.Image, least: int) -> NDArray[np.uint8]:
     width, height = photo.size
     if width * height > _MOST_PIXELS:
         raise EnrolmentError(f"{name}: {width} x {height} pixels are too many. Save it smaller.")
+    if max(width, height) > _STRIP * min(width, height):
+        raise EnrolmentError(f"{name}: {width} x {height} pixels are a strip, no photo. Crop it to the person.")
     # face_recognition, once imported, makes Pillow take half a picture for a whole one.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     photo.draft("RGB", (_LONG_SIDE, _LONG_SIDE))

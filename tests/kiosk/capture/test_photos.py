@@ -60,6 +60,13 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path, sid
         read_photo(tmp_path / "bomb.png")
 
 
+@pytest.mark.parametrize("size", [(30_000, 1), (1, 30_000), (20_000, 20)])
+def test_a_strip_is_refused_by_name(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("RGB", size).save(tmp_path / "strip.png")
+    with pytest.raises(EnrolmentError, match=r"strip\.png.*a strip"):
+        read_photo(tmp_path / "strip.png")
+
+
 def test_a_truncated_photo_is_refused_by_name(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "whole.jpg")
