@@ -84,9 +84,9 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
     """The nearest person over the fused shots (k x d float32) of one track.
 
     Distances and margins are scores (see protocol.calibration). "known": within the threshold and nearer than
-    anyone else by the margin. "unsure": the margin is missing, the threshold was missed narrowly, or the person is
-    listed as hard to tell from others. "unknown": everything else. Raises GalleryError where the shots' width is not
-    the gallery's.
+    anyone else by the margin. "unsure": the margin is missing, the threshold was missed narrowly or is 0, as of an
+    embedder that does not tell people apart, or the person is listed as hard to tell from others. "unknown":
+    everything else. Raises GalleryError where the shots' width is not the gallery's.
     """
     shots = np.atleast_2d(np.asarray(shots, np.float32))
     if not len(templates.matrix) or not len(shots):
@@ -107,7 +107,8 @@ def search(templates: Templates, shots: NDArray[np.float32]) -> Match:
         return Match("unknown", None, distance, margin)
     if distance <= templates.threshold and person in templates.alike:
         return Match("unsure", person, distance, margin, templates.alike[person])
-    if distance > templates.threshold or (margin is not None and margin < templates.margin):
+    near = margin is not None and margin < templates.margin
+    if distance > templates.threshold or near or templates.threshold <= 0.0:
         return Match("unsure", person, distance, margin)
     return Match("known", person, distance, margin)
 
@@ -146,7 +147,7 @@ def verify(templates: Templates, office: Templates | None, shots: NDArray[np.flo
     fused, place = templates._people.distances(shots).mean(axis=0), present.index(person)
     distance = max(float(fused[place]) + templates._cohort.correction(shots), 0.0)
     margin = float(np.delete(fused, place).min() - fused[place]) if len(fused) > 1 else None
-    outcome: Literal["known", "unsure"] = "known" if distance <= templates.threshold else "unsure"
+    outcome: Literal["known", "unsure"] = "known" if distance <= templates.threshold > 0.0 else "unsure"
     return Match(outcome, person, distance, margin, visiting=_visits(person, office))
 
 
@@ -168,24 +169,27 @@ def part_of(templates: Templates, people: Collection[str]) -> Templates:
     part = replace(templates, matrix=templates.matrix[chosen], owners=owners, people=names)
     found = calibration_of(part, calibration.FPIR / 2)
     present = [names[owner] for owner in part._present]
-    near = calibration.alike(part.matrix, part.counts, found.threshold)
+    near = {
+        (present[one], present[other]) for _, one, other in calibration.alike(part.matrix, part.counts, found.threshold)
+    }
+    near |= {(person, other) for person, others in templates.alike.items() for other in others}
     return replace(
         part,
         threshold=found.threshold,
         margin=found.margin,
         basis=found.basis,
         pairs=found.pairs,
-        alike=alike_of((present[one], present[other]) for _, one, other in near) | dict(templates.alike),
+        alike=alike_of(near),
     )
 
 
 def alike_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Look-alikes of each person who is in any of the pairs."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Look-alikes of each person who is in any of the pairs, whichever way round."""
+    found: dict[str, set[str]] = {}
     for pair in pairs:
         for person, other in (pair, pair[::-1]):
-            found[person] = (*found.get(person, ()), other)
-    return found
+            found.setdefault(person, set()).add(other)
+    return {person: tuple(sorted(others)) for person, others in sorted(found.items())}
 
 
 def calibration_of(templates: Templates, fpir: float = calibration.FPIR) -> Calibration:

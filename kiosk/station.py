@@ -507,7 +507,7 @@ class Station:
     def _not_ready(self) -> str:
         if self.site.templates is None or not self.site.templates.people:
             return self.site.fault or "no gallery yet: nobody is enrolled, or the server was not reached"
-        if self.site.templates.basis == "none":
+        if self.site.templates.basis == "none" or self.site.templates.threshold <= 0.0:
             return "the gallery is not calibrated: hadir kiosk calibrate says why"
         return ""
 

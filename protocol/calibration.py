@@ -33,6 +33,7 @@ _STATED_FOR = "dlib_face_recognition_resnet_model_v1/"
 _DLIB_BOUNDS = (0.30, 0.50)
 _MARGIN_SPREADS = 0.55
 _TAIL = (0.02, 0.05, 0.1)
+_LEAST_SPREAD = 0.01
 _SHOTS = 3
 _MOST_PROBES, _BLOCK = 300, 512
 _COHORT_SHARE, _COHORT_HALF, _COHORT_LIMIT = 0.6, 10.0, 0.15
@@ -121,7 +122,8 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
     scores is taken as normal, its centre their median, its spread from three low quantiles; the threshold is where
     a stranger, compared with everybody, is named with probability `fpir`. With fewer than 100 pairs (15 people) each
     pair counts for a hundredth, and the tail stated for the embedder for the rest; no threshold is then wider than the
-    one stated. An embedder of which nothing is stated is not calibrated until then, and nobody is named.
+    one stated. An embedder of which nothing is stated is not calibrated until then, and nobody is named; nor is
+    anybody, by a threshold of 0, where all people are as far apart as all others.
     """
     people = len(counts)
     pairs = people * (people - 1) // 2
@@ -136,7 +138,7 @@ def calibrate(rows: Matrix, counts: NDArray[np.intp], embedder: str, fpir: float
         )
     margin = STATED_MARGIN if stated else _MARGIN_SPREADS * spread
     found = Calibration(0.0, margin, "pairs" if enough else "stated", pairs, centre, spread)
-    threshold = threshold_for(found, fpir, max(people, 1))
+    threshold = threshold_for(found, fpir, max(people, 1)) if spread > _LEAST_SPREAD * centre else 0.0
     if stated:
         threshold = min(max(threshold, _DLIB_BOUNDS[0]), _DLIB_BOUNDS[1] if enough else STATED_THRESHOLD)
     return replace(found, threshold=max(threshold, 0.0))

@@ -320,6 +320,25 @@ def test_whom_the_offices_threshold_takes_for_each_other_it_names_neither_of() -
         assert search(agency, shots) == search_site(agency, office, shots)
 
 
+def test_look_alikes_of_agency_and_office_are_joined() -> None:
+    agency, _ = AGENCY
+    rows = agency.matrix.copy()
+    apart = rows[3 * 5] - rows[3 * 4]
+    rows[3 * 5 : 3 * 6] += rows[3 * 4] + apart / np.linalg.norm(apart) * 0.4 - rows[3 * 5]
+    agency = replace(agency, matrix=rows, alike={"p4": ("p99",), "p99": ("p4",)})
+    office = part_of(agency, {f"p{n}" for n in range(60)})
+    assert office.alike == {"p4": ("p5", "p99"), "p5": ("p4",), "p99": ("p4",)}
+
+
+def test_an_embedder_that_does_not_tell_people_apart_names_nobody() -> None:
+    same = replace(gallery(20), matrix=np.full((60, 128), 0.08, np.float32), embedder="other/128")
+    found = calibration_of(same)
+    assert found.threshold == 0.0
+    same = replace(same, threshold=found.threshold, margin=found.margin, basis=found.basis)
+    assert search(same, same.matrix[:1]).outcome != "known"
+    assert verify(same, None, same.matrix[:1], "p3").outcome == "unsure"
+
+
 def test_a_person_who_is_named_otherwise_is_compared_under_the_threshold_alone() -> None:
     twins = replace(gallery(20), alike={"p3": ("p4",), "p4": ("p3",)})
     own = twins.matrix[3 * 3]
