@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.pad.answers import Answer, AnswerSettings, Measure, straight
+from kiosk.pad.approach import Approach
 from kiosk.pad.blinks import Blink
 from kiosk.pad.cues import PassiveSettings
 from kiosk.pad.depth import Depth, DepthSettings
@@ -121,6 +122,7 @@ class Liveness:
         self._straight_frames = 0
         self._answer: Answer | None = None
         self._depth: Depth | None = None
+        self._approach: Approach | None = None
         self._seen_s: float | None = None
         self._blinked = False
         self._blink: Blink | None = None
@@ -309,6 +311,7 @@ class Liveness:
         self._asked_s = min(self._asked_s, measure.time_s)
         self._answer = Answer(prompt, base, measure.time_s, self._settings.answers)
         self._depth = Depth(frame, face, face.landmarks, self._settings.depth)
+        self._approach = Approach(frame, face) if prompt == "come_closer" else None
         self._phase, self._since_s = "prompt", measure.time_s
 
     def _watch(self, frame: Frame, face: Face, measure: Measure) -> None:
@@ -329,6 +332,8 @@ class Liveness:
         if depth.cut is not None:
             self._fail(measure.time_s, depth.cut)
         elif self._phase == "hold":
+            if self._approach is not None:
+                self._approach.update(frame, face)
             if measure.time_s - self._since_s >= self._settings.hold_s:
                 self._accept(measure.time_s)
         else:
@@ -336,17 +341,19 @@ class Liveness:
             if progress == "failed":
                 assert answer.reason is not None
                 self._fail(measure.time_s, answer.reason, wary=answer.wrong, missed=not answer.wrong)
-            elif progress == "answered" and turns:
+            elif progress == "answered" and (turns or self._approach is not None):
                 self._phase, self._since_s = "hold", measure.time_s
             elif progress == "answered":
                 self._accept(measure.time_s)
 
     def _accept(self, now_s: float) -> None:
-        """A prompt was answered; a turn counts only with its depth measured."""
+        """A prompt was answered; a turn, and coming closer, count only with their depth measured."""
         assert self._answer is not None
         assert self._depth is not None
         prompt = self._answer.prompt
         doubt = self._turns.add(prompt, self._depth) if prompt in TURNS else None
+        if self._approach is not None:
+            doubt = self._turns.approached(self._approach.perspective)
         if doubt is not None:
             if doubt.flat:
                 self._end("attack", [doubt.reason], "screen")

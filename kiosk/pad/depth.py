@@ -33,7 +33,10 @@ class DepthSettings:
     `relief`: beside a light code, least sum of the nose and `shaded` times the share of a head's shading that the
     answer has (see shading), less its standard error; `clear_relief`: how much is enough after one turn. There the nose
     alone must be above `paper` only. `in_light`: least share by itself, so that the nose in a film is not enough;
-    `scatter`: standard error of the share from which on a longer look ahead is not waited for.
+    `scatter`: standard error of the share from which on a longer look ahead is not waited for; `vague`: with a larger
+    one the light says nothing: in a bright room 1.2 was read from paper, give or take .3.
+    `perspective`: least of coming closer (see approach, and `hadir evaluate approach`). What leaves less is asked for
+    something else, and is no attack by itself: before a bright window people leave as little as prints.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
@@ -52,6 +55,8 @@ class DepthSettings:
     clear_relief: float = 0.2
     in_light: float = 0.15
     scatter: float = 0.08
+    vague: float = 0.25
+    perspective: float = 0.025
     fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88

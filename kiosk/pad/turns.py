@@ -1,4 +1,5 @@
-"""What the turns of a visit showed of depth, each by itself and together, and beside a light code with its answer."""
+"""What the turns of a visit, and coming closer, showed of depth, each by itself and together, and beside a light code
+with its answer."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from kiosk.values import Prompt, Reason
 FOLLOWED = "depth of followed points"
 RELIEF = "relief of nose and light"
 IN_LIGHT = "relief in the light"
+PERSPECTIVE = "perspective"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Turns:
         self._clear |= depth.nose_is_clear()
         return None
 
+    def approached(self, perspective: float | None) -> Doubt | None:
+        """Take in a coming closer that was answered; None where it was one of something deep."""
+        if perspective is None:
+            return Doubt(Reason("come_closer: too few points to measure depth"), missed=True)
+        found = Reason(PERSPECTIVE, perspective, self._settings.perspective)
+        self.measured.append(found)
+        return Doubt(found, missed=True) if perspective < self._settings.perspective else None
+
     @property
     def any_deep(self) -> bool:
         """Whether a turn was one of a head, its nose measured."""
@@ -79,11 +89,13 @@ class Turns:
         """Nose and light together, once a turn was one of a head, and the light's share by itself: a film has the nose,
         and a display that copies the lamp shines alike all over. Without values where the light says nothing.
         `last`: no further turn can be asked for after a doubt."""
-        limits = self._settings
-        value = None if shading is None else mean(self._noses) + limits.shaded * (shading.share - shading.scatter)
+        limits, value, share = self._settings, None, None
+        if shading is not None and shading.scatter <= limits.vague:
+            share = shading.share
+            value = mean(self._noses) + limits.shaded * (share - shading.scatter)
         return (
             Reason(RELIEF, value, limits.relief if last else limits.clear_relief),
-            Reason(IN_LIGHT, None if shading is None else shading.share, limits.in_light),
+            Reason(IN_LIGHT, share, limits.in_light),
         )
 
     def is_read(self, shading: Relief | None) -> bool:

@@ -11,6 +11,7 @@ from importlib import import_module
 from kiosk.errors import KioskError
 
 _COMMANDS = {
+    "approach": ("simulation.evaluate.approach", "the perspective of coming closer: rendered people and attacks"),
     "depth": ("simulation.evaluate.depth", "turns in real clips against the same pictures on a rendered plane"),
     "embedders": (
         "simulation.evaluate.embedders",

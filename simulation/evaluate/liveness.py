@@ -21,7 +21,7 @@ from kiosk.liveness import LivenessSettings
 from kiosk.pad.cues import ABOVE, Model
 from kiosk.pad.light import LightSettings
 from kiosk.pad.tries import chance
-from kiosk.pad.turns import IN_LIGHT, RELIEF
+from kiosk.pad.turns import IN_LIGHT, PERSPECTIVE, RELIEF
 from simulation.evaluate import recordings
 from simulation.evaluate.instruments import LIVING, NOT_CLAIMED, SPECIES, identities, plan
 from simulation.evaluate.pad import COMBINED, Cue, Shown, curves, draw_curves, table, total
@@ -33,6 +33,7 @@ HIGH_IS_ATTACK = {
     "depth of followed points": False,
     "mesh depth": False,
     "nose stands out": False,
+    PERSPECTIVE: False,
     "light answered by the face": False,
     "face's change with the light": False,
     RELIEF: False,
