@@ -24,6 +24,9 @@ _BLOWN = 250.0
 _FEWEST = 60
 _KEPT = 0.85
 _GAMMA = 2.2
+_NODS_DEG = (0.0, 10.0)
+"""Of the mesh, chin forward: regressors are wrong about a head's nod, and a head whose mesh hangs its chin too far back
+answers by half of what it would."""
 
 
 class Relief(NamedTuple):
@@ -47,7 +50,7 @@ class Skin:
         x, y = ((mesh[self._points, :2] - oval.mean(axis=0)) / eye_distance).T
         # Whatever a bend about the upright axis, the lamp's distance, and a twist make of an even surface.
         self._sheet = np.column_stack([np.ones(len(x)), x, y, x * y, x**2, y**2, x**3, x**4])
-        self._facing = _facing(mesh)[self._points]
+        self._facings = _facings(mesh)[:, self._points]
 
     def at(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Of values for each landmark those at the points."""
@@ -69,7 +72,8 @@ class Skin:
     def relief(self, answers: NDArray[np.float64], errors: NDArray[np.float64], low: float) -> Relief | None:
         """From how much the logarithm at each point changes from the lamp's level `low` to full; None where too few
         were seen or the whole does not answer. `errors`: moments x points; the standard error of any weighted sum of
-        the answers is the norm of that sum of these, for what disturbs one point disturbs its neighbours, too."""
+        the answers is the norm of that sum of these, for what disturbs one point disturbs its neighbours, too. Of the
+        two nods of the mesh the one that leaves more, less its error."""
         seen = np.isfinite(answers)
         if seen.sum() < _FEWEST:
             return None
@@ -81,19 +85,27 @@ class Skin:
         mean = float(np.median(lit))
         if mean <= 0.0:
             return None
-        columns = np.column_stack([self._sheet[seen], self._facing[seen]])
-        kept = np.ones(len(columns), bool)
-        for _ in range(3):
-            fitted, *_ = np.linalg.lstsq(columns[kept], lit[kept], rcond=None)
-            out = np.abs(lit - columns @ fitted)
-            kept = out <= np.quantile(out, _KEPT)
-        sheet, facing = columns[kept, :-1], columns[kept, -1]
-        own = facing - sheet @ np.linalg.lstsq(sheet, facing, rcond=None)[0]
-        own /= max(float(own @ own), 1e-9)
         slope = _GAMMA * (1.0 - low) * ratio / np.square(rest)
-        across = np.sqrt(np.square(out[kept]).mean()) * np.linalg.norm(own)
-        in_time = np.linalg.norm((errors[:, seen] * slope)[:, kept] @ own)
-        return Relief(float(fitted[-1]) / mean, float(max(across, in_time)) / mean)
+        disturbed = errors[:, seen] * slope
+        found = (_share(lit, self._sheet[seen], facing[seen], disturbed) for facing in self._facings)
+        share, scatter = max(found, key=lambda one: one[0] - one[1])
+        return Relief(share / mean, scatter / mean)
+
+
+def _share(
+    lit: NDArray[np.float64], sheet: NDArray[np.float64], facing: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[float, float]:
+    """How much of what the points take of the lamp goes with the way they face, beyond any sheet, and its error."""
+    columns = np.column_stack([sheet, facing])
+    kept = np.ones(len(columns), bool)
+    for _ in range(3):
+        fitted, *_ = np.linalg.lstsq(columns[kept], lit[kept], rcond=None)
+        out = np.abs(lit - columns @ fitted)
+        kept = out <= np.quantile(out, _KEPT)
+    own = facing[kept] - sheet[kept] @ np.linalg.lstsq(sheet[kept], facing[kept], rcond=None)[0]
+    own /= max(float(own @ own), 1e-9)
+    across = np.sqrt(np.square(out[kept]).mean()) * np.linalg.norm(own)
+    return float(fitted[-1]), float(max(across, np.linalg.norm(errors[:, kept] @ own)))
 
 
 def _on_skin(mesh: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -112,11 +124,13 @@ def _inside(places: NDArray[np.float32], polygon: NDArray[np.float32]) -> NDArra
     return np.array([cv2.pointPolygonTest(hull, (float(x), float(y)), False) > 0 for x, y in places])
 
 
-def _facing(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The cosine between the way out of the surface, of the plane through a point's neighbours, and the way to the
-    camera."""
+def _facings(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
+    """For each nod the cosine between the way out of the surface, of the plane through a point's neighbours, and the
+    way to the camera."""
     away = np.square(mesh[:, np.newaxis] - mesh).sum(axis=2)
     around = mesh[np.argpartition(away, _NEIGHBOURS, axis=1)[:, : _NEIGHBOURS + 1]].astype(np.float64)
     around -= around.mean(axis=1, keepdims=True)
     _, ways = np.linalg.eigh(around.transpose(0, 2, 1) @ around)
-    return np.abs(ways[:, 2, 0])
+    out = ways[:, :, 0] * -np.sign(ways[:, 2:, 0])
+    nods = np.radians(_NODS_DEG)
+    return np.abs(np.outer(np.sin(nods), out[:, 1]) - np.outer(np.cos(nods), out[:, 2]))
