@@ -38,9 +38,10 @@ class DepthSettings:
     `perspective`: least of coming closer (see approach, and `hadir evaluate approach`). What leaves less is asked for
     something else, and is no attack by itself: one in fourteen people leaves as little as prints.
     `fewest_in_turn`: with fewer points a turn is not measured.
-    `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane.
+    `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane; points whose
+    mean way is below `least_way` cannot have been foreshortened so far, and are not looked at.
     `background`: median way of the points around the head that is a movement; `stiff`: share of them that must
-    share it. `fewest_points`, `fewest_around`: below these numbers nothing is said.
+    share it, on both sides of the head. `fewest_points`, `fewest_around`: below these numbers nothing is said.
     `survival`: share of the face's points that one step must leave.
     """
 
@@ -60,6 +61,7 @@ class DepthSettings:
     fewest_in_turn: int = 15
     flat: float = 0.013
     narrowing: float = 0.88
+    least_way: float = 0.02
     background: float = 0.1
     stiff: float = 0.7
     fewest_points: int = 15
@@ -105,6 +107,9 @@ class Depth:
         before, after = self._flow.face_points()
         if len(before) < limits.fewest_points:
             return
+        if not turned and flatness.way(before, after, self._flow.eye_px) < limits.least_way:
+            self._planar_frames = 0
+            return
         moved = flatness.fit(before, after, self._flow.eye_px)
         if moved is None:
             return
@@ -146,7 +151,8 @@ class Depth:
 
     def _judge_background(self) -> None:
         """The kiosk's camera hangs on a wall: what lies around a living head stays where it is. Where most of it
-        moves as one stiff thing, the head and its surroundings are on the same print or screen."""
+        moves as one stiff thing, on both sides of the head, the head and its surroundings are on the same print or
+        screen; on one side alone it may be hair, a temple of spectacles, or somebody who passes behind."""
         limits = self._settings
         start, now = self._flow.around_points()
         if len(start) < limits.fewest_around:
@@ -156,7 +162,8 @@ class Depth:
         if way >= limits.background:
             reach = 0.25 * way * self._flow.eye_px
             _, inside = cv2.estimateAffinePartial2D(start, now, method=cv2.RANSAC, ransacReprojThreshold=reach)
-            share = 0.0 if inside is None else float(inside.mean())
+            if inside is not None and self._flow.on_both_sides(start[inside[:, 0] > 0]):
+                share = float(inside.mean())
         self._moving_frames = self._moving_frames + 1 if share >= limits.stiff else 0
         if self._moving_frames >= 3:
             self.carried = Reason("surroundings move as one thing", way, limits.background)

@@ -21,15 +21,10 @@ _KEPT = 0.85
 @dataclass(frozen=True, slots=True)
 class Fit:
     """`residual`: root mean square over the best 85 % of points, both ways, in outer-eye distances.
-    `narrowing`: smaller over larger stretch of the movement (1: none; cos of the tilt of a plane).
-    `moved`: mean way of the points in outer-eye distances. `points`: how many were there.
-    `homography`: 3 x 3, from the first frame to the second."""
+    `narrowing`: smaller over larger stretch of the movement (1: none; cos of the tilt of a plane)."""
 
     residual: float
     narrowing: float
-    moved: float
-    points: int
-    homography: NDArray[np.float64]
 
 
 def fit(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: float) -> Fit | None:
@@ -48,14 +43,12 @@ def fit(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: f
     residual = float(np.sqrt((np.square(errors[kept]).mean() + np.square(back[kept]).mean()) / 2.0))
     centre = before.mean(axis=0)
     stretch = np.linalg.svd(_jacobian(forth, centre), compute_uv=False)
-    moved = float(np.linalg.norm(after - before, axis=1).mean())
-    return Fit(
-        residual / eye_distance,
-        float(stretch[1] / max(stretch[0], 1e-9)),
-        moved / eye_distance,
-        len(before),
-        forth,
-    )
+    return Fit(residual / eye_distance, float(stretch[1] / max(stretch[0], 1e-9)))
+
+
+def way(before: NDArray[np.float32], after: NDArray[np.float32], eye_distance: float) -> float:
+    """Mean way of n x 2 points in outer-eye distances."""
+    return float(np.linalg.norm(after - before, axis=1).mean()) / eye_distance
 
 
 def nose_relief(
@@ -97,15 +90,11 @@ def mesh_residual(frontal: NDArray[np.float32], turned: NDArray[np.float32]) -> 
     return None if found is None else found.residual
 
 
-def through(homography: NDArray[np.float64], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """n x 2 points moved by a homography."""
-    return cv2.perspectiveTransform(points[:, np.newaxis].astype(np.float32), homography)[:, 0]
-
-
 def _errors(
     homography: NDArray[np.float64], source: NDArray[np.float32], target: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    return np.linalg.norm(through(homography, source) - target, axis=1)
+    moved = cv2.perspectiveTransform(source[:, np.newaxis].astype(np.float32), homography)[:, 0]
+    return np.asarray(np.linalg.norm(moved - target, axis=1))
 
 
 def _jacobian(homography: NDArray[np.float64], at: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ _EYE_PX = 48.0
 _WIDE, _HIGH = 5.0, 4.5
 _FACE_POINTS, _AROUND_POINTS, _FEWEST_ON_NOSE = 70, 40, 4
 _WINDOW, _LEVELS = (13, 13), 3
+_ON_A_SIDE = 2
 _RIM_GREY = 60
 _STEADY = 0.01
 _RETURN_PX = 0.5
@@ -82,11 +83,16 @@ class Flow:
         kept = self._alive & ~self._of_face
         return self._start[kept], self._now[kept]
 
+    def on_both_sides(self, points: NDArray[np.float32]) -> bool:
+        """Whether of n x 2 places in the first frame two or more lie on either side of the face's middle."""
+        left = int((points[:, 0] < self._size[0] / 2).sum())
+        return min(left, len(points) - left) >= _ON_A_SIDE
+
     def _view(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         x, y = self._corner
         to_view = np.array(((self._scale, 0, -x * self._scale), (0, self._scale, -y * self._scale)))
-        part = cv2.warpAffine(image, to_view, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return cv2.warpAffine(grey, to_view, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def placed(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where n x 2 pixels of the first frame are in the view."""
