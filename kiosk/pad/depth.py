@@ -36,7 +36,7 @@ class DepthSettings:
     `scatter`: standard error of the share from which on a longer look ahead is not waited for; `vague`: with a larger
     one the light says nothing: in a bright room 1.2 was read from paper, give or take .3.
     `perspective`: least of coming closer (see approach, and `hadir evaluate approach`). What leaves less is asked for
-    something else, and is no attack by itself: one in fourteen people leaves as little as prints.
+    something else, and is no attack by itself: one in ten people leaves as little as prints.
     `fewest_in_turn`: with fewer points a turn is not measured.
     `flat`: at most this, with a plane's foreshortening to `narrowing` (cos 28°), is evidence of a plane; points whose
     mean way is below `least_way` cannot have been foreshortened so far, and are not looked at.
