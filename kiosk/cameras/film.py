@@ -90,7 +90,7 @@ def open_film(url: str) -> Film:
         return Film(str(path), _sequence(stills, parts), live)
     if not path.is_file():
         raise CameraError(f"camera {url!r}: there is no file {str(path)!r}; check the path")
-    if path.suffix.lower() in _STILLS:
+    if path.suffix.lower() in _STILLS and cv2.haveImageReader(str(path)):
         count = max(1, round(parts.number("seconds", 2, 0, 3600) * _fps(parts)))
         return Film(str(path), _sequence([path] * count, parts), live)
     # An absolute path: a name such as "concat:x" must not reach FFmpeg as a protocol.

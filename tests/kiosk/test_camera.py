@@ -128,6 +128,11 @@ def test_a_film_hands_over_every_frame_with_its_own_time(film_path: Path):
     assert all(a.image.mean() < b.image.mean() for a, b in pairwise(frames))
 
 
+def test_a_film_called_a_picture_is_a_film(film_path: Path):
+    called = film_path.rename(film_path.with_suffix(".jpg"))
+    assert len(frames_of(f"file:{called}")) == 12
+
+
 def test_a_film_can_be_turned(film_path: Path):
     assert frames_of(f"file:{film_path}?rotation=90")[0].image.shape == (64, 48, 3)
 
